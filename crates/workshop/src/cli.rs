@@ -1,0 +1,99 @@
+//! From the command line to one of the verbs in `commands`, and from its outcome to the exit status.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::commands;
+use crate::diagnostic;
+use crate::output::{self, Output};
+
+/// Servers for people who learn on real machines.
+///
+/// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `status`, `ssh`, `destroy`.
+/// Participant: `tasks`, `show`, `answer`, `check`, `progress`, `tracepoints`.
+#[derive(Parser)]
+#[command(
+    name = "workshop",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+#[command(
+    after_help = "Exit status: 0 yes or done; 1 it ran, and the answer is no; 2 it could not run."
+)]
+pub(crate) struct Cli {
+    /// Print one JSON document with a schema version instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+
+    /// When to colour: `auto` looks at the terminal and at NO_COLOR.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    color: Color,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Print the completion script for a shell.
+    Completions(commands::completions::Args),
+    /// Write the manual pages into a folder.
+    Man(commands::man::Args),
+}
+
+/// What a command found, once it could run at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Done, or the answer is yes: exit 0.
+    Yes,
+    /// It ran, and the answer is no: a task not passed, a host that failed. Exit 1.
+    #[expect(
+        dead_code,
+        reason = "the verbs that answer no follow in the next commits"
+    )]
+    No,
+}
+
+/// A command's result: an error means that it could not run (exit 2).
+pub(crate) type Result = std::result::Result<Outcome, miette::Report>;
+
+/// Parses the command line, runs the verb and turns its outcome into the process's exit status.
+pub(crate) fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap's own statuses: 0 for --help and --version, 2 for a wrong command line.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match cli.color {
+        Color::Auto => {}
+        Color::Always => anstream::ColorChoice::Always.write_global(),
+        Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    let output = Output::new(cli.json);
+    let result = match cli.command {
+        Command::Completions(args) => commands::completions::run(&args, &output),
+        Command::Man(args) => commands::man::run(&args, &output),
+    };
+    match result {
+        Ok(Outcome::Yes) => ExitCode::SUCCESS,
+        Ok(Outcome::No) => ExitCode::from(1),
+        // `workshop tasks | head -1` is no failure.
+        Err(report) if output::is_broken_pipe(&report) => ExitCode::SUCCESS,
+        Err(report) => {
+            diagnostic::print(&report, &output);
+            ExitCode::from(2)
+        }
+    }
+}

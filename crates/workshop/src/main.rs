@@ -1,0 +1,12 @@
+//! `workshop`: the instructor's and the participant's one program.
+//!
+//! This crate is the only one that prints, asks or exits; the libraries below it return what they found.
+
+mod cli;
+mod commands;
+mod diagnostic;
+mod output;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

@@ -1,0 +1,70 @@
+//! Where results go: text or one JSON document on standard output. Everything else goes to standard error.
+
+use std::io::{self, Write as _};
+
+use miette::IntoDiagnostic as _;
+use serde::Serialize;
+
+/// The version of every JSON document: raised when a field changes its meaning or goes away.
+pub(crate) const SCHEMA: u32 = 1;
+
+/// How this run shows its results.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+/// The envelope of every JSON document: the schema version stands first.
+#[derive(Serialize)]
+struct Document<'a, T> {
+    schema: u32,
+    command: &'a str,
+    #[serde(flatten)]
+    body: &'a T,
+}
+
+impl Output {
+    /// Results as JSON, or as text for people.
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Whether `--json` was given.
+    pub(crate) fn json(&self) -> bool {
+        self.json
+    }
+
+    /// Prints `body` as the run's one JSON document. `body` must serialize as a map.
+    pub(crate) fn document<T: Serialize>(&self, command: &str, body: &T) -> miette::Result<()> {
+        let mut text = serde_json::to_string_pretty(&Document {
+            schema: SCHEMA,
+            command,
+            body,
+        })
+        .into_diagnostic()?;
+        text.push('\n');
+        self.text(&text)
+    }
+
+    /// Prints text as it is; a reader that went away is the error that `is_broken_pipe` knows.
+    pub(crate) fn text(&self, text: &str) -> miette::Result<()> {
+        let mut out = anstream::stdout().lock();
+        out.write_all(text.as_bytes())
+            .and_then(|()| out.flush())
+            .into_diagnostic()
+    }
+
+    /// A line for people beside the result, on standard error: progress, remarks, what to do next.
+    pub(crate) fn remark(&self, line: impl std::fmt::Display) {
+        // A closed standard error must not end a run that is doing its work.
+        let _ = writeln!(anstream::stderr().lock(), "{line}");
+    }
+}
+
+/// Whether the run ended only because the reader of our output went away.
+pub(crate) fn is_broken_pipe(report: &miette::Report) -> bool {
+    report
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

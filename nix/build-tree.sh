@@ -16,7 +16,11 @@ fi
 # Everything, not only the three programs: on the host, `cmake --build build` must find nothing to do.
 # shellcheck disable=SC2086  # the flags are a list and none of them has a blank in it
 runAtTree "$NIX_BUILD_TOP/bitcoin" cmake -S . -B build -G Ninja $cmakeFlagsForTree
-runAtTree "$NIX_BUILD_TOP/bitcoin" cmake --build build -j "${NIX_BUILD_CORES:-1}"
+# Nix passes 0 for "all cores", which ninja would take for "no limit".
+jobs=${NIX_BUILD_CORES:-0}
+[ "$jobs" != 0 ] || jobs=$(nproc)
+# Nix's builder has a terminal, on which ninja would overwrite one line; whoever waits wants [done/all] as lines.
+TERM=dumb runAtTree "$NIX_BUILD_TOP/bitcoin" cmake --build build -j "$jobs"
 
 mkdir -p "$out/bin" "$tree"
 cp bitcoin/build/bin/bitcoind bitcoin/build/bin/bitcoin-cli bitcoin/build/bin/test_bitcoin "$out/bin/"

@@ -1,1 +1,9 @@
-//! provisioner
+//! Inventory in, verified hosts out.
+//!
+//! An inventory names people and their keys; a provider gives each of them a host; steps over SSH make
+//! it what a participant needs, and every step is looked at again after it was done. This crate never
+//! prints: it returns what it found and sends [`job::JobEvent`]s to whoever draws.
+
+pub mod host;
+pub mod state;
+pub mod step;

@@ -1,0 +1,267 @@
+//! What we did, written down beside the inventory so that any later run can go on from it.
+//!
+//! `.workshop/` (0700) holds the journal, the lock and our keys. The journal is append-only: an intent
+//! before each outside effect, its result after it. The state is what the journal adds up to.
+
+pub mod files;
+mod journal;
+mod lock;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+pub use journal::{Effect, Event, JournalError, Role};
+pub use lock::{LockError, Locked};
+
+use crate::host::keys::{KeyFileError, KeyPair};
+use journal::Journal;
+
+/// One host as the journal knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostRecord {
+    /// What the host is for.
+    pub role: Role,
+    /// Whom its name hangs on: a participant's name, `spare 1`, or `builder`.
+    pub identity: String,
+    /// Its place in the workshop's subnet.
+    pub index: u8,
+    /// An effect that was begun and whose result is not known: the run was killed there.
+    pub unfinished: Option<Effect>,
+    /// The address it was given, once it was created.
+    pub address: Option<std::net::IpAddr>,
+    /// Whether every step was satisfied at the end of the last run that looked.
+    pub verified: bool,
+    /// The last failure, until a later run succeeds.
+    pub failure: Option<String>,
+}
+
+/// What the journal adds up to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// The label of everything that belongs to this workshop: 8 hex digits.
+    pub id: String,
+    /// Hosts by name (their word).
+    pub hosts: BTreeMap<String, HostRecord>,
+}
+
+impl State {
+    /// The words by identity, for `names::assign`.
+    pub fn words(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.hosts.iter().map(|(name, host)| (host.identity.as_str(), name.as_str()))
+    }
+
+    /// The lowest place in the subnet that no host has.
+    pub fn free_index(&self) -> Option<u8> {
+        let taken: BTreeSet<u8> = self.hosts.values().map(|host| host.index).collect();
+        // The local provider's subnet is a /24 whose addresses begin at .10.
+        (0..=240).find(|index| !taken.contains(index))
+    }
+
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Founded { id } => self.id.clone_from(id),
+            Event::Assigned { host, identity, role, index } => {
+                self.hosts.insert(
+                    host.clone(),
+                    HostRecord {
+                        role: *role,
+                        identity: identity.clone(),
+                        index: *index,
+                        unfinished: None,
+                        address: None,
+                        verified: false,
+                        failure: None,
+                    },
+                );
+            }
+            Event::Intent { host, effect } => self.change(host, |record| {
+                record.unfinished = Some(*effect);
+                record.verified = false;
+            }),
+            Event::Done { host, effect, address } => self.change(host, |record| {
+                record.unfinished = None;
+                record.failure = None;
+                match effect {
+                    Effect::Create => record.address = *address,
+                    Effect::Configure => record.verified = true,
+                    Effect::Destroy => {
+                        record.address = None;
+                        record.verified = false;
+                    }
+                }
+            }),
+            Event::Failed { host, error, .. } => self.change(host, |record| {
+                record.failure = Some(error.clone());
+                record.verified = false;
+            }),
+        }
+    }
+
+    fn change(&mut self, host: &str, change: impl FnOnce(&mut HostRecord)) {
+        if let Some(record) = self.hosts.get_mut(host) {
+            change(record);
+        }
+    }
+}
+
+/// The folder `.workshop/` of one inventory, locked for this process.
+#[derive(Debug)]
+pub struct Workplace {
+    folder: PathBuf,
+    journal: Journal,
+    state: State,
+    // Last, so that it is given back after the journal is closed.
+    _lock: Locked,
+}
+
+/// The folder beside the inventory cannot be used.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum WorkplaceError {
+    /// It cannot be made or read.
+    #[error("cannot use {}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Another run has it.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Lock(#[from] LockError),
+    /// The journal cannot be read or written.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Journal(#[from] JournalError),
+    /// A key of ours cannot be read or made.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Key(#[from] KeyFileError),
+}
+
+/// The state folder of the inventory at `inventory`.
+pub fn folder_of(inventory: &Path) -> PathBuf {
+    inventory.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).join(".workshop")
+}
+
+/// Reads the state without a lock, for commands that only look. `None` where nothing was provisioned yet.
+pub fn read(inventory: &Path) -> Result<Option<State>, WorkplaceError> {
+    let path = folder_of(inventory).join(journal::FILE);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let mut state = State::default();
+    journal::read(&path, |event| state.apply(event))?;
+    Ok(Some(state))
+}
+
+/// The instructor's key pair of the inventory's workshop, made on first use.
+pub fn instructor_key(inventory: &Path) -> Result<KeyPair, WorkplaceError> {
+    Ok(KeyPair::load_or_create(&folder_of(inventory).join("id_ed25519"), "workshop instructor")?)
+}
+
+impl Workplace {
+    /// Opens the state of the inventory at `inventory` for `doing` (named to whoever comes second),
+    /// making it when this is the first run.
+    pub fn open(inventory: &Path, doing: &str) -> Result<Self, WorkplaceError> {
+        let folder = folder_of(inventory);
+        make_private_folder(&folder)
+            .map_err(|source| WorkplaceError::Folder { path: folder.clone(), source })?;
+        let lock = Locked::take(&folder.join("lock"), doing)?;
+        let mut state = State::default();
+        let mut journal = Journal::open(&folder.join(journal::FILE), |event| state.apply(event))?;
+        if state.id.is_empty() {
+            let event = Event::Founded { id: fresh_id() };
+            journal.append(&event)?;
+            state.apply(&event);
+        }
+        Ok(Self { folder, journal, state, _lock: lock })
+    }
+
+    /// What the journal adds up to now.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// `.workshop/` itself.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Writes an event down, on disk when this returns, and takes it into the state.
+    pub fn record(&mut self, event: Event) -> Result<(), JournalError> {
+        self.journal.append(&event)?;
+        self.state.apply(&event);
+        Ok(())
+    }
+
+    /// The key pair that the host `name` proves itself with, made on first use and kept for a rebuild.
+    pub fn host_key(&self, name: &str) -> Result<KeyPair, WorkplaceError> {
+        let folder = self.folder.join("hosts").join(name);
+        make_private_folder(&folder)
+            .map_err(|source| WorkplaceError::Folder { path: folder.clone(), source })?;
+        Ok(KeyPair::load_or_create(&folder.join("ssh_host_ed25519_key"), &format!("root@{name}"))?)
+    }
+
+    /// The key pair we log in with.
+    pub fn instructor_key(&self) -> Result<KeyPair, WorkplaceError> {
+        Ok(KeyPair::load_or_create(&self.folder.join("id_ed25519"), "workshop instructor")?)
+    }
+}
+
+fn make_private_folder(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
+}
+
+/// 8 hex digits that no other workshop on this machine is likely to have.
+fn fresh_id() -> String {
+    use std::hash::{BuildHasher as _, RandomState};
+    // RandomState is seeded by the system's random numbers; a label needs no more than that.
+    format!("{:08x}", RandomState::new().hash_one(std::process::id()) as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assigned(host: &str, index: u8) -> Event {
+        Event::Assigned { host: host.into(), identity: format!("of {host}"), role: Role::Participant, index }
+    }
+
+    #[test]
+    fn a_killed_run_leaves_its_intent() {
+        let folder = tempfile::tempdir().unwrap();
+        let inventory = folder.path().join("inventory.yaml");
+        let mut place = Workplace::open(&inventory, "test").unwrap();
+        place.record(assigned("abandon", 0)).unwrap();
+        place.record(Event::Intent { host: "abandon".into(), effect: Effect::Create }).unwrap();
+        let id = place.state().id.clone();
+        drop(place);
+
+        let place = Workplace::open(&inventory, "test").unwrap();
+        assert_eq!(place.state().id, id);
+        assert_eq!(place.state().hosts["abandon"].unfinished, Some(Effect::Create));
+        assert_eq!(place.state().free_index(), Some(1));
+    }
+
+    #[test]
+    fn a_second_run_is_told_who_holds_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let inventory = folder.path().join("inventory.yaml");
+        let _first = Workplace::open(&inventory, "provision").unwrap();
+        let error = Workplace::open(&inventory, "destroy").unwrap_err().to_string();
+        assert!(error.contains("provision") && error.contains(&std::process::id().to_string()), "{error}");
+    }
+
+    #[test]
+    fn keys_stay_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let inventory = folder.path().join("inventory.yaml");
+        let place = Workplace::open(&inventory, "test").unwrap();
+        let first = place.host_key("abandon").unwrap().public_line();
+        assert_eq!(place.host_key("abandon").unwrap().public_line(), first);
+        assert_ne!(place.host_key("ability").unwrap().public_line(), first);
+    }
+}

@@ -26,6 +26,14 @@ let
     boost = null; libevent = null; sqlite = null; libsystemtap = null;
     rustPlatform = null;
 
+    # Nothing to add: a shell with the machine's own PATH. `nix-shell` runs NIX_BUILD_SHELL in it.
+    mkShell = { packages }: derivation {
+      name = "bitcoin-core-shell";
+      system = builtins.currentSystem;
+      builder = "/bin/bash";
+      PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
+    };
+
     # Runs "$2…" with the folder $1 mounted at $treeAt, in a mount namespace that ends with the command.
     # The builder runs without Nix's sandbox and as root, so util-linux is enough.
     runAtTree = ''

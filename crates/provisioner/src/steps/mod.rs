@@ -1,0 +1,206 @@
+//! What a participant's host is, step by step. Later steps rely on earlier ones.
+
+mod access;
+mod node;
+mod system;
+mod tools;
+
+use std::net::IpAddr;
+
+use minijinja::{Environment, UndefinedBehavior};
+use serde::Serialize;
+
+use crate::nix::Closure;
+use crate::step::Step;
+
+/// The profile whose generations are ours.
+pub const PROFILE: &str = "/nix/var/nix/profiles/workshop";
+
+/// Where the participant's build tree is. nix/bitcoind.nix builds it at this very path.
+pub const TREE: &str = "/home/workshop/bitcoin";
+
+/// Everything that the steps of one host depend on.
+#[derive(Clone, Debug, Serialize)]
+pub struct HostContext {
+    /// The workshop's name.
+    pub workshop: String,
+    /// The host's word.
+    pub word: String,
+    /// Whose host it is; none for a spare.
+    pub participant: Option<String>,
+    /// The participant's key as an authorized_keys line, without a comment.
+    #[serde(skip)]
+    pub participant_key: Option<String>,
+    /// When the hosts go away, as the inventory says it.
+    pub deadline: Option<String>,
+    /// The node's chain.
+    pub chain: ChainParams,
+    /// MiB of blocks the node keeps; 0 keeps all.
+    pub prune: u64,
+    /// Nodes to connect to, from the inventory.
+    pub addnode: Vec<String>,
+    /// Hosts of the workshop to connect to.
+    pub peers: Vec<IpAddr>,
+    /// Whether the host has no route to the internet.
+    pub isolated: bool,
+    /// The plan's memory in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Bitcoin Core's version.
+    pub core_version: String,
+    /// Where the builder's cache answers.
+    pub cache_url: String,
+    /// The public half of the cache's signing key.
+    pub cache_key: String,
+    /// What the host runs.
+    #[serde(skip)]
+    pub closure: Closure,
+    /// [`PROFILE`], for the templates.
+    pub profile: &'static str,
+}
+
+/// What Bitcoin Core calls a chain and where its node listens (src/chainparamsbase.cpp, src/kernel/chainparams.cpp).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ChainParams {
+    /// `-chain=` and getblockchaininfo's `chain`.
+    pub name: &'static str,
+    /// The section of bitcoin.conf.
+    pub section: &'static str,
+    /// JSON-RPC.
+    pub rpc_port: u16,
+    /// Peers.
+    pub p2p_port: u16,
+}
+
+impl ChainParams {
+    /// testnet4 (BIP 94).
+    pub const TESTNET4: Self = Self { name: "testnet4", section: "testnet4", rpc_port: 48332, p2p_port: 48333 };
+    /// The default signet (BIP 325).
+    pub const SIGNET: Self = Self { name: "signet", section: "signet", rpc_port: 38332, p2p_port: 38333 };
+    /// The third testnet, `test` to Bitcoin Core.
+    pub const TESTNET3: Self = Self { name: "test", section: "test", rpc_port: 18332, p2p_port: 18333 };
+    /// Regression tests. Not the default ports 18443 and 18444: task 5 starts a regtest node of its own.
+    pub const REGTEST: Self = Self { name: "regtest", section: "regtest", rpc_port: 18543, p2p_port: 18544 };
+}
+
+/// All steps of a participant's or a spare host, in order.
+pub fn host(context: &HostContext) -> Vec<Step> {
+    vec![
+        system::hostname(context),
+        system::packages(),
+        access::accounts(),
+        access::authorized_key(context),
+        access::sudo(),
+        access::sshd(),
+        tools::nix(context),
+        tools::closure(context),
+        tools::commands(),
+        tools::tree(context),
+        tools::shell(),
+        tools::kernel_headers(),
+        node::peers(context),
+        node::node(context),
+        system::about(context),
+    ]
+}
+
+/// Fills in a template of ours. The templates are compiled in and every one is rendered by the tests, so
+/// a mistake in one is a defect of the program, not something a user could mend.
+pub(crate) fn render(name: &str, template: &str, context: impl Serialize) -> String {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_keep_trailing_newline(true);
+    environment
+        .render_named_str(name, template, context)
+        .unwrap_or_else(|error| unreachable!("templates/host/{name}: {error:#}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(crate) fn context() -> HostContext {
+        HostContext {
+            workshop: "Tracing Bitcoin Core".into(),
+            word: "abandon".into(),
+            participant: Some("Ada O'Lovelace $(reboot)".into()),
+            participant_key: Some("ssh-ed25519 AAAA".into()),
+            deadline: Some("2027-02-21 20:00".into()),
+            chain: ChainParams::TESTNET4,
+            prune: 2000,
+            addnode: vec!["198.51.100.7:48333".into()],
+            peers: vec!["10.231.7.11".parse().unwrap()],
+            isolated: true,
+            memory_bytes: Some(3 << 30),
+            core_version: "31.99".into(),
+            cache_url: "http://10.231.7.250:8080".into(),
+            cache_key: "workshop:AAAA=".into(),
+            closure: Closure {
+                host: "/nix/store/a19bx4097rc9abiz2alxdhhaw6fgxa5d-workshop-host-0.1.0".parse().unwrap(),
+                bitcoin: "/nix/store/9n93dkwl2y6h16q5b0yb440k1fq3zx1m-bitcoin-core-31.99".parse().unwrap(),
+                tree: "/nix/store/63gkm2fhcawnxnd5h392q1q2pipsgsv3-bitcoin-core-31.99-tree".parse().unwrap(),
+            },
+            profile: PROFILE,
+        }
+    }
+
+    fn files(context: &HostContext) -> String {
+        let mut text = String::new();
+        for step in host(context) {
+            for file in step.files {
+                let content = String::from_utf8(file.content).unwrap();
+                // nix/*.nix are files of the repository; showing them again would only double every change.
+                let shown = if file.path.ends_with(".nix") && file.path.starts_with("/etc") { "…\n" } else { &content };
+                text.push_str(&format!("=== {}: {} {:o} {}\n{shown}", step.id, file.path, file.mode, file.owner));
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn the_files_of_a_participants_host() {
+        insta::assert_snapshot!(files(&context()));
+    }
+
+    #[test]
+    fn a_spare_on_regtest_with_internet_lets_nobody_in() {
+        let spare = HostContext {
+            participant: None,
+            participant_key: None,
+            deadline: None,
+            chain: ChainParams::REGTEST,
+            isolated: false,
+            peers: vec![],
+            addnode: vec![],
+            ..context()
+        };
+        insta::assert_snapshot!(files(&spare));
+    }
+
+    #[test]
+    fn step_names_are_unique_and_fit_into_a_shell_function() {
+        let steps = host(&context());
+        let mut ids: Vec<_> = steps.iter().map(|s| s.id).collect();
+        assert!(ids.iter().all(|id| id.bytes().all(|b| b.is_ascii_lowercase() || b == b' ')), "{ids:?}");
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), steps.len());
+    }
+
+    /// Every script parses: dash reads a whole function before it runs anything.
+    #[test]
+    fn the_scripts_are_shell() {
+        let steps = host(&context());
+        for script in [crate::step::gather(&steps, "n"), crate::step::change(&steps.iter().collect::<Vec<_>>(), "n")] {
+            use std::io::Write as _;
+            let mut child = std::process::Command::new("sh")
+                .arg("-n")
+                .stdin(std::process::Stdio::piped())
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .unwrap();
+            child.stdin.take().unwrap().write_all(script.text().as_bytes()).unwrap();
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The machine itself: its name, its packages, and what it says about itself.
+
+use super::{HostContext, PROFILE, TREE, render};
+use crate::host::Script;
+use crate::step::{HostFile, Step};
+
+pub(super) fn hostname(context: &HostContext) -> Step {
+    let fact = r#"
+read -r kernel < /proc/sys/kernel/hostname; read -r file < /etc/hostname
+echo "called $kernel (kernel) and $file (/etc/hostname)"
+# Without a name in /etc/hosts every look-up of the host's own name waits for DNS.
+[ "$kernel $file" = "$word $word" ] && grep -qE "^127\.0\.1\.1[[:space:]]+$word( |$)" /etc/hosts
+"#;
+    let change = r#"
+echo "$word" > /etc/hostname
+hostname "$word"
+sed -i '/^127\.0\.1\.1[[:space:]]/d' /etc/hosts
+printf '127.0.1.1 %s\n' "$word" >> /etc/hosts
+"#;
+    let with = |body| {
+        let mut script = Script::default().with("word", &context.word);
+        script.push(body);
+        script
+    };
+    Step { id: "hostname", files: vec![], fact: with(fact), change: with(change) }
+}
+
+/// The tools that participants work with and the toolchain that rebuilds Bitcoin Core.
+pub(super) fn packages() -> Step {
+    // The commands, not the package database: `command -v` starts no process, dpkg-query takes 40 ms.
+    let fact = r#"
+missing=
+for c in g++ cmake ninja pkg-config nix nix-store bpftrace gdb readelf vim nano htop rg git python3 tmux zstd; do
+  command -v $c >/dev/null || missing="$missing $c"
+done
+for f in /usr/lib/python3/dist-packages/bcc/__init__.py /usr/include/event2/event.h \
+         /usr/include/boost/version.hpp /usr/include/sqlite3.h; do
+  [ -e "$f" ] || missing="$missing $f"
+done
+set -- /usr/include/sys/sdt.h /usr/include/*/sys/sdt.h
+[ -e "$1" ] || [ -e "$2" ] || missing="$missing sys/sdt.h"
+[ -z "$missing" ] || { echo "missing:$missing"; exit 1; }
+"#;
+    let mut change = Script::default().with("packages", &crate::packages::names().join(" "));
+    change.push(
+        r#"
+export DEBIAN_FRONTEND=noninteractive
+apt-get -qq -o DPkg::Lock::Timeout=120 update
+apt-get -qq -y -o DPkg::Lock::Timeout=120 --no-install-recommends install $packages
+"#,
+    );
+    Step { id: "packages", files: vec![], fact: Script::new(fact), change }
+}
+
+/// What `workshop` on the host and whoever logs in are told.
+pub(super) fn about(context: &HostContext) -> Step {
+    let about = serde_json::json!({
+        "schema": 1,
+        "workshop": context.workshop,
+        "word": context.word,
+        "participant": context.participant,
+        "deadline": context.deadline,
+        "chain": context.chain.name,
+        "bitcoin_version": context.core_version,
+        "tree": TREE,
+        "node_binary": format!("{PROFILE}/bin/bitcoind"),
+        "memory_bytes": context.memory_bytes,
+    });
+    Step::files(
+        "about",
+        vec![
+            HostFile::public("/etc/workshop/host.json", format!("{about:#}\n")),
+            HostFile::public(
+                "/etc/motd",
+                render("motd.j2", include_str!("../../../../templates/host/motd.j2"), context),
+            ),
+        ],
+    )
+}

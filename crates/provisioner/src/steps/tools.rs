@@ -1,0 +1,130 @@
+//! What comes by Nix, the build tree, and what the tracing tools need of the system.
+
+use super::{HostContext, PROFILE, TREE, render};
+use crate::host::Script;
+use crate::step::{HostFile, Step};
+
+pub(super) fn nix(context: &HostContext) -> Step {
+    Step {
+        id: "nix",
+        files: vec![
+            HostFile::public(
+                "/etc/nix/nix.conf",
+                render("nix.conf.j2", include_str!("../../../../templates/host/nix.conf.j2"), context),
+            ),
+            // nix-shell would otherwise look for bash in <nixpkgs>, which is not here.
+            HostFile::public("/etc/profile.d/workshop.sh", "export NIX_BUILD_SHELL=/bin/bash\n"),
+        ],
+        // A command without a login shell (`ssh WORD nix-shell …`) reads no profile, but PAM reads this.
+        fact: Script::new("grep -qx NIX_BUILD_SHELL=/bin/bash /etc/environment"),
+        change: Script::new(
+            "grep -qx NIX_BUILD_SHELL=/bin/bash /etc/environment 2>/dev/null || echo NIX_BUILD_SHELL=/bin/bash >> /etc/environment\n\
+             systemctl try-restart nix-daemon.service",
+        ),
+    }
+}
+
+/// The closure, substituted into the host's own store and activated as a profile generation.
+pub(super) fn closure(context: &HostContext) -> Step {
+    let with = |body| {
+        let mut script =
+            Script::default().with("path", context.closure.host.as_str()).with("profile", PROFILE);
+        script.push(body);
+        script
+    };
+    Step {
+        id: "closure",
+        files: vec![],
+        fact: with(r#"now=$(readlink -f "$profile"); echo "the profile is $now"; [ "$now" = "$path" ] && [ -x "$path/bin/workshop" ]"#),
+        change: with("nix-store --quiet --realise \"$path\" >/dev/null\nnix-env --quiet --profile \"$profile\" --set \"$path\""),
+    }
+}
+
+pub(super) fn commands() -> Step {
+    // /usr/local/bin is on every PATH, sudo's and that of commands without a login shell included.
+    // Links to the profile, not to a store path: a rollback changes what they run.
+    let each = "for c in bitcoind bitcoin-cli workshop; do";
+    let completion = "/usr/share/bash-completion/completions/workshop";
+    Step {
+        id: "commands",
+        files: vec![],
+        fact: Script::new(&format!(
+            "{each} [ /usr/local/bin/$c -ef {PROFILE}/bin/$c ] || {{ echo \"no /usr/local/bin/$c\"; exit 1; }}; done\n[ -e {completion} ]"
+        )),
+        change: Script::new(&format!(
+            "mkdir -p /usr/share/bash-completion/completions\n\
+             {each} ln -sfn {PROFILE}/bin/$c /usr/local/bin/$c; done\n\
+             ln -sfn {PROFILE}/share/bash-completion/completions/workshop {completion}"
+        )),
+    }
+}
+
+/// The warm build tree. Somebody's work in it is never overwritten: it is moved aside.
+pub(super) fn tree(context: &HostContext) -> Step {
+    let with = |body| {
+        let mut script = Script::default()
+            .with("archive", &format!("{}/bitcoin.tar.zst", context.closure.tree))
+            .with("tree", TREE)
+            .with("stamp", "/var/lib/workshop/tree");
+        script.push(body);
+        script
+    };
+    // The participant may do with the tree what they like; a stamp says which one was put there.
+    let fact = r#"read -r is 2>/dev/null < "$stamp" || is=none; echo "the tree is $is"; [ "$is" = "$archive" ]"#;
+    let change = r#"
+mkdir -p "${stamp%/*}"
+if [ -e "$tree" ]; then
+  if [ -e "$stamp" ] && [ -z "$(find "$tree" -newer "$stamp" -print -quit)" ]; then
+    rm -rf "$tree"
+  else
+    mv "$tree" "$tree.before-$(date +%Y%m%d-%H%M%S)"
+  fi
+fi
+rm -rf "$tree.unpacking"
+install -d -o workshop -g workshop "$tree.unpacking"
+zstd -qdc "$archive" | runuser -u workshop -- tar -x -C "$tree.unpacking"
+[ -x "$tree.unpacking/build/bin/bitcoind" ]
+mv -T "$tree.unpacking" "$tree"
+printf '%s\n' "$archive" > "$stamp.new"
+mv "$stamp.new" "$stamp"
+"#;
+    Step { id: "build tree", files: vec![], fact: with(fact), change: with(change) }
+}
+
+/// `nix-shell` in the tree. The file in the tree is put there once; it is the participant's then.
+pub(super) fn shell() -> Step {
+    Step {
+        id: "nix shell",
+        files: vec![
+            HostFile::public("/etc/workshop/nix/native.nix", include_str!("../../../../nix/native.nix")),
+            HostFile::public("/etc/workshop/nix/shell.nix", include_str!("../../../../nix/shell.nix")),
+            HostFile::public("/etc/workshop/nix/tree-shell.nix", include_str!("../../../../templates/host/shell.nix.j2")),
+        ],
+        fact: Script::new(&format!("[ -e {TREE}/shell.nix ]")),
+        change: Script::new(&format!(
+            "[ -e {TREE}/shell.nix ] || runuser -u workshop -- cp /etc/workshop/nix/tree-shell.nix {TREE}/shell.nix"
+        )),
+    }
+}
+
+/// Kernel headers where BCC looks for them.
+///
+/// BCC compiles against `/lib/modules/RELEASE/{build,source}`. Debian's headers are two packages of
+/// Debian's own kernel; a host that runs another kernel (a local host runs this machine's) gets the
+/// newest of them under its own release's name, which is enough for USDT programs.
+pub(super) fn kernel_headers() -> Step {
+    let fact = r#"
+read -r release < /proc/sys/kernel/osrelease
+[ -e "/lib/modules/$release/build/include" ] || { echo "no headers for $release"; exit 1; }
+"#;
+    let change = r#"
+read -r release < /proc/sys/kernel/osrelease
+arch=$(dpkg --print-architecture)
+build=$(ls -d /usr/src/linux-headers-*-"$arch" | sort -V | tail -n 1)
+mkdir -p "/lib/modules/$release"
+ln -sfn "$build" "/lib/modules/$release/build"
+common=${build%-"$arch"}-common
+[ ! -d "$common" ] || ln -sfn "$common" "/lib/modules/$release/source"
+"#;
+    Step { id: "kernel headers", files: vec![], fact: Script::new(fact), change: Script::new(change) }
+}

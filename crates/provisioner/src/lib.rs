@@ -1,1 +1,4 @@
-//! provisioner
+//! Inventory in, verified hosts out.
+
+pub mod cloud;
+pub mod packages;

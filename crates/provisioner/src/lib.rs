@@ -4,6 +4,12 @@
 //! it what a participant needs, and every step is looked at again after it was done. This crate never
 //! prints: it returns what it found and sends [`job::JobEvent`]s to whoever draws.
 
+pub mod cloud;
 pub mod host;
+pub mod job;
+pub mod nix;
+pub mod packages;
+pub mod run;
 pub mod state;
 pub mod step;
+pub mod steps;

@@ -39,21 +39,33 @@ pub struct HostFile {
 impl HostFile {
     /// A file of root's that everybody may read.
     pub fn public(path: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
-        Self { path: path.into(), mode: 0o644, owner: "root:root", content: content.into() }
+        Self {
+            path: path.into(),
+            mode: 0o644,
+            owner: "root:root",
+            content: content.into(),
+        }
     }
 
     fn sum(&self) -> String {
-        Sha256::digest(&self.content).iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        Sha256::digest(&self.content)
+            .iter()
+            .fold(String::new(), |mut hex, byte| {
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            })
     }
 }
 
 impl Step {
     /// A step that is nothing but files.
     pub fn files(id: &'static str, files: Vec<HostFile>) -> Self {
-        Self { id, files, fact: Script::new("true"), change: Script::new("true") }
+        Self {
+            id,
+            files,
+            fact: Script::new("true"),
+            change: Script::new("true"),
+        }
     }
 }
 
@@ -156,10 +168,17 @@ pub fn change(steps: &[&Step], nonce: &str) -> Script {
 }
 
 fn start<'a>(steps: impl Iterator<Item = &'a Step> + Clone, nonce: &str) -> Script {
-    let paths: Vec<&str> = steps.clone().flat_map(|s| &s.files).map(|f| f.path.as_str()).collect();
-    let mut script = Script::default().with("marker", &marker(nonce)).with("paths", &paths.join(" "));
+    let paths: Vec<&str> = steps
+        .clone()
+        .flat_map(|s| &s.files)
+        .map(|f| f.path.as_str())
+        .collect();
+    let mut script = Script::default()
+        .with("marker", &marker(nonce))
+        .with("paths", &paths.join(" "));
     // sshd gives a short PATH to commands that no shell profile was read for.
-    script.push("export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    script
+        .push("export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     script.push(PRELUDE);
     for step in steps {
         // A subshell: the variables of one step never reach another.
@@ -238,30 +257,54 @@ mod tests {
 
     /// Runs a script with the real shell.
     fn sh(script: &Script) -> String {
-        let mut child =
-            Command::new("sh").arg("-s").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(script.text().as_bytes()).unwrap();
+        let mut child = Command::new("sh")
+            .arg("-s")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(script.text().as_bytes())
+            .unwrap();
         String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
     }
 
     /// Who runs the tests owns the files that the tests make.
     fn me() -> &'static str {
-        let output = Command::new("sh").args(["-c", "printf %s $(id -un):$(id -gn)"]).output().unwrap();
+        let output = Command::new("sh")
+            .args(["-c", "printf %s $(id -un):$(id -gn)"])
+            .output()
+            .unwrap();
         String::from_utf8(output.stdout).unwrap().leak()
     }
 
     fn step(id: &'static str, fact: &str, change: &str) -> Step {
-        Step { id, files: vec![], fact: Script::new(fact), change: Script::new(change) }
+        Step {
+            id,
+            files: vec![],
+            fact: Script::new(fact),
+            change: Script::new(change),
+        }
     }
 
     fn changed(steps: &[&Step]) -> Vec<Mark> {
-        sh(&change(steps, "n")).lines().filter_map(|line| read_mark("n", line)).collect()
+        sh(&change(steps, "n"))
+            .lines()
+            .filter_map(|line| read_mark("n", line))
+            .collect()
     }
 
     #[test]
     fn facts_are_told_apart_whatever_they_print() {
         let steps = [
-            step("first one", "echo '@workshop-other first one 0'; exit 3", ""),
+            step(
+                "first one",
+                "echo '@workshop-other first one 0'; exit 3",
+                "",
+            ),
             step("second", "printf 'no end of line'", ""),
             step("third", "cat; exit 1", ""),
         ];
@@ -280,21 +323,35 @@ mod tests {
     fn a_host_that_answers_for_fewer_steps_is_no_answer() {
         let steps = [step("a", "true", ""), step("b", "true", "")];
         assert_eq!(read_gathered(&steps, "n", "\n@workshop-n a 0\n"), None);
-        assert_eq!(read_gathered(&steps, "n", "\n@workshop-n b 0\n@workshop-n a 0\n"), None);
+        assert_eq!(
+            read_gathered(&steps, "n", "\n@workshop-n b 0\n@workshop-n a 0\n"),
+            None
+        );
     }
 
     #[test]
     fn a_file_is_changed_once_and_then_satisfied() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sub/conf").display().to_string();
-        let file = HostFile { path: path.clone(), mode: 0o640, owner: me(), content: b"it's $HOME\n".to_vec() };
+        let file = HostFile {
+            path: path.clone(),
+            mode: 0o640,
+            owner: me(),
+            content: b"it's $HOME\n".to_vec(),
+        };
         let steps = [Step::files("conf", vec![file])];
 
         let before = read_gathered(&steps, "n", &sh(&gather(&steps, "n"))).unwrap();
         assert!(matches!(&before[0], Seen::Unsatisfied(why) if why.contains("is missing")));
-        assert_eq!(changed(&[&steps[0]]), [Mark::Begin("conf".into()), Mark::End("conf".into(), 0, 0)]);
+        assert_eq!(
+            changed(&[&steps[0]]),
+            [Mark::Begin("conf".into()), Mark::End("conf".into(), 0, 0)]
+        );
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "it's $HOME\n");
-        assert_eq!(read_gathered(&steps, "n", &sh(&gather(&steps, "n"))).unwrap(), [Seen::Satisfied]);
+        assert_eq!(
+            read_gathered(&steps, "n", &sh(&gather(&steps, "n"))).unwrap(),
+            [Seen::Satisfied]
+        );
 
         std::fs::write(&path, "edited").unwrap();
         let after = read_gathered(&steps, "n", &sh(&gather(&steps, "n"))).unwrap();
@@ -306,8 +363,17 @@ mod tests {
         let fails = step("fails", "false", "echo why; false; echo not reached");
         let useless = step("useless", "exit 4", "true");
         let never = step("never", "false", "true");
-        assert_eq!(changed(&[&fails, &never]), [Mark::Begin("fails".into()), Mark::End("fails".into(), 1, 0)]);
-        assert_eq!(changed(&[&useless, &never]), [Mark::Begin("useless".into()), Mark::End("useless".into(), 0, 4)]);
+        assert_eq!(
+            changed(&[&fails, &never]),
+            [Mark::Begin("fails".into()), Mark::End("fails".into(), 1, 0)]
+        );
+        assert_eq!(
+            changed(&[&useless, &never]),
+            [
+                Mark::Begin("useless".into()),
+                Mark::End("useless".into(), 0, 4)
+            ]
+        );
         assert!(!sh(&change(&[&fails], "n")).contains("not reached"));
     }
 }

@@ -21,7 +21,9 @@ pub enum KeyFileError {
     },
     /// The file is there and is no ed25519 key in OpenSSH's format.
     #[error("{} is not an ed25519 key in OpenSSH's format", path.display())]
-    #[diagnostic(help("Restore it from a copy. A host that was made with the lost key has to be made anew."))]
+    #[diagnostic(help(
+        "Restore it from a copy. A host that was made with the lost key has to be made anew."
+    ))]
     Format {
         /// The file.
         path: PathBuf,
@@ -39,17 +41,28 @@ pub struct KeyPair {
 impl KeyPair {
     /// Reads the pair in `path`, or makes one there. Written whole or not at all.
     pub fn load_or_create(path: &Path, comment: &str) -> Result<Self, KeyFileError> {
-        let io = |source| KeyFileError::Io { path: path.to_owned(), source };
-        let format = |source| KeyFileError::Format { path: path.to_owned(), source };
+        let io = |source| KeyFileError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let format = |source| KeyFileError::Format {
+            path: path.to_owned(),
+            source,
+        };
         match fs_err::read_to_string(path) {
-            Ok(text) => Ok(Self { private: Arc::new(PrivateKey::from_openssh(text).map_err(format)?) }),
+            Ok(text) => Ok(Self {
+                private: Arc::new(PrivateKey::from_openssh(text).map_err(format)?),
+            }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let mut private =
-                    PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).map_err(format)?;
+                    PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519)
+                        .map_err(format)?;
                 private.set_comment(comment);
                 let text = private.to_openssh(LineEnding::LF).map_err(format)?;
                 files::write_private(path, text.as_bytes()).map_err(io)?;
-                Ok(Self { private: Arc::new(private) })
+                Ok(Self {
+                    private: Arc::new(private),
+                })
             }
             Err(error) => Err(io(error)),
         }
@@ -77,7 +90,10 @@ impl KeyPair {
 
     /// `SHA256:…`, as `ssh-keygen -l` shows it.
     pub fn fingerprint(&self) -> String {
-        self.private.public_key().fingerprint(HashAlg::Sha256).to_string()
+        self.private
+            .public_key()
+            .fingerprint(HashAlg::Sha256)
+            .to_string()
     }
 }
 
@@ -85,5 +101,7 @@ impl KeyPair {
 pub fn public_line(key: &PublicKey) -> String {
     let mut key = key.clone();
     key.set_comment("");
-    key.to_openssh().map(|line| line.trim_end().to_owned()).unwrap_or_default()
+    key.to_openssh()
+        .map(|line| line.trim_end().to_owned())
+        .unwrap_or_default()
 }

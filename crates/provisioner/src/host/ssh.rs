@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use russh::client::{self, AuthResult, Handle};
-use russh::keys::{Algorithm, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
+use russh::keys::{
+    Algorithm, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate,
+};
 use russh::{ChannelMsg, Disconnect, Preferred};
 use tokio::io::AsyncRead;
 use tokio::time::{Instant, timeout};
@@ -33,7 +35,9 @@ pub struct Target {
 pub enum SshError {
     /// No TCP connection, or no SSH behind it, within the deadline.
     #[error("{host}: cannot be reached at {address}")]
-    #[diagnostic(help("Is the host running (`workshop status`), and does a firewall or a VPN stand between?"))]
+    #[diagnostic(help(
+        "Is the host running (`workshop status`), and does a firewall or a VPN stand between?"
+    ))]
     Unreachable {
         /// The host's word.
         host: String,
@@ -56,7 +60,9 @@ pub enum SshError {
     },
     /// The host runs and does not let us in.
     #[error("{host}: refuses our key for the account `{user}`")]
-    #[diagnostic(help("Was the account's authorized_keys changed on the host? It can be made anew with destroy and provision."))]
+    #[diagnostic(help(
+        "Was the account's authorized_keys changed on the host? It can be made anew with destroy and provision."
+    ))]
     Refused {
         /// The host's word.
         host: String,
@@ -97,7 +103,10 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         // A gather of facts takes under a second and prints a few kilobytes.
-        Self { deadline: Duration::from_secs(60), output: 1 << 20 }
+        Self {
+            deadline: Duration::from_secs(60),
+            output: 1 << 20,
+        }
     }
 }
 
@@ -126,8 +135,14 @@ impl Output {
 
 /// The last `n` lines of `text` that are not blank.
 pub fn last_lines(text: &str, n: usize) -> Vec<String> {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(n)..].iter().map(|line| (*line).to_owned()).collect()
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    lines[lines.len().saturating_sub(n)..]
+        .iter()
+        .map(|line| (*line).to_owned())
+        .collect()
 }
 
 /// An authenticated connection.
@@ -138,10 +153,19 @@ pub struct Ssh {
 
 impl Ssh {
     /// Connects once, within `deadline`.
-    pub async fn connect(target: &Target, key: Arc<PrivateKey>, deadline: Duration) -> Result<Self, SshError> {
-        let timed_out =
-            || SshError::TimedOut { host: target.name.clone(), doing: "connecting", after: deadline };
-        timeout(deadline, Self::connect_now(target, key)).await.map_err(|_| timed_out())?
+    pub async fn connect(
+        target: &Target,
+        key: Arc<PrivateKey>,
+        deadline: Duration,
+    ) -> Result<Self, SshError> {
+        let timed_out = || SshError::TimedOut {
+            host: target.name.clone(),
+            doing: "connecting",
+            after: deadline,
+        };
+        timeout(deadline, Self::connect_now(target, key))
+            .await
+            .map_err(|_| timed_out())?
     }
 
     /// Connects as soon as the host answers, trying again until `deadline` has passed.
@@ -160,7 +184,9 @@ impl Ssh {
             let left = end.saturating_duration_since(Instant::now());
             let error = match Self::connect(target, Arc::clone(&key), ATTEMPT.min(left)).await {
                 Ok(ssh) => return Ok(ssh),
-                Err(error @ (SshError::HostKey { .. } | SshError::Refused { .. })) => return Err(error),
+                Err(error @ (SshError::HostKey { .. } | SshError::Refused { .. })) => {
+                    return Err(error);
+                }
                 Err(error) => error,
             };
             if Instant::now() + PAUSE >= end {
@@ -176,16 +202,24 @@ impl Ssh {
             nodelay: true,
             keepalive_interval: Some(Duration::from_secs(15)),
             keepalive_max: 3,
-            preferred: Preferred { key: [Algorithm::Ed25519].to_vec().into(), ..Preferred::DEFAULT },
+            preferred: Preferred {
+                key: [Algorithm::Ed25519].to_vec().into(),
+                ..Preferred::DEFAULT
+            },
             ..client::Config::default()
         };
-        let pinned = Pinned { host_key: target.host_key.clone() };
+        let pinned = Pinned {
+            host_key: target.host_key.clone(),
+        };
         let mut handle = match client::connect(Arc::new(config), target.address, pinned).await {
             Ok(handle) => handle,
             Err(russh::Error::UnknownKey) => {
                 return Err(SshError::HostKey {
                     host: target.name.clone(),
-                    expected: target.host_key.fingerprint(russh::keys::HashAlg::Sha256).to_string(),
+                    expected: target
+                        .host_key
+                        .fingerprint(russh::keys::HashAlg::Sha256)
+                        .to_string(),
                 });
             }
             Err(source) => {
@@ -199,12 +233,20 @@ impl Ssh {
         let answer = handle
             .authenticate_publickey(&target.user, PrivateKeyWithHashAlg::new(key, None))
             .await
-            .map_err(|source| SshError::Broken { host: target.name.clone(), doing: "logging in", source })?;
+            .map_err(|source| SshError::Broken {
+                host: target.name.clone(),
+                doing: "logging in",
+                source,
+            })?;
         match answer {
-            AuthResult::Success => Ok(Self { name: target.name.clone(), handle }),
-            AuthResult::Failure { .. } => {
-                Err(SshError::Refused { host: target.name.clone(), user: target.user.clone() })
-            }
+            AuthResult::Success => Ok(Self {
+                name: target.name.clone(),
+                handle,
+            }),
+            AuthResult::Failure { .. } => Err(SshError::Refused {
+                host: target.name.clone(),
+                user: target.user.clone(),
+            }),
         }
     }
 
@@ -220,7 +262,14 @@ impl Ssh {
         limits: Limits,
         on_line: impl FnMut(&str),
     ) -> Result<Output, SshError> {
-        self.exec("sh -s", script.text().as_bytes(), limits, "running a script", on_line).await
+        self.exec(
+            "sh -s",
+            script.text().as_bytes(),
+            limits,
+            "running a script",
+            on_line,
+        )
+        .await
     }
 
     /// Writes `content` to `path` there, whole or not at all, readable by root alone.
@@ -234,7 +283,14 @@ impl Ssh {
             "umask 077; set -e; mkdir -p \"$(dirname {path})\"; cat > {path}.part; mv {path}.part {path}",
             path = quote(path)
         );
-        self.exec(&format!("sh -c {}", quote(&command)), content, limits, "uploading a file", |_| {}).await
+        self.exec(
+            &format!("sh -c {}", quote(&command)),
+            content,
+            limits,
+            "uploading a file",
+            |_| {},
+        )
+        .await
     }
 
     async fn exec(
@@ -247,8 +303,16 @@ impl Ssh {
     ) -> Result<Output, SshError> {
         let work = self.exec_now(command, input, limits, on_line);
         match timeout(limits.deadline, work).await {
-            Ok(result) => result.map_err(|source| SshError::Broken { host: self.name.clone(), doing, source }),
-            Err(_) => Err(SshError::TimedOut { host: self.name.clone(), doing, after: limits.deadline }),
+            Ok(result) => result.map_err(|source| SshError::Broken {
+                host: self.name.clone(),
+                doing,
+                source,
+            }),
+            Err(_) => Err(SshError::TimedOut {
+                host: self.name.clone(),
+                doing,
+                after: limits.deadline,
+            }),
         }
     }
 
@@ -272,7 +336,9 @@ impl Ssh {
             let mut collected = Collected::new(limits.output, on_line);
             while let Some(message) = reader.wait().await {
                 match message {
-                    ChannelMsg::Data { data } | ChannelMsg::ExtendedData { data, .. } => collected.add(&data),
+                    ChannelMsg::Data { data } | ChannelMsg::ExtendedData { data, .. } => {
+                        collected.add(&data)
+                    }
                     ChannelMsg::ExitStatus { exit_status } => collected.status = Some(exit_status),
                     ChannelMsg::Close => break,
                     _ => {}
@@ -289,7 +355,10 @@ impl Ssh {
 
     /// Says goodbye; the connection also ends when this is dropped.
     pub async fn close(self) {
-        let _ = self.handle.disconnect(Disconnect::ByApplication, "", "").await;
+        let _ = self
+            .handle
+            .disconnect(Disconnect::ByApplication, "", "")
+            .await;
     }
 }
 
@@ -301,9 +370,14 @@ struct Pinned {
 impl client::Handler for Pinned {
     type Error = russh::Error;
 
-    async fn check_server_key(&mut self, offered: &PublicKeyOrCertificate) -> Result<bool, Self::Error> {
-        Ok(matches!(offered, PublicKeyOrCertificate::PublicKey { key, .. }
-            if key.key_data() == self.host_key.key_data()))
+    async fn check_server_key(
+        &mut self,
+        offered: &PublicKeyOrCertificate,
+    ) -> Result<bool, Self::Error> {
+        Ok(
+            matches!(offered, PublicKeyOrCertificate::PublicKey { key, .. }
+            if key.key_data() == self.host_key.key_data()),
+        )
     }
 }
 
@@ -322,7 +396,14 @@ const LONGEST_LINE: usize = 4096;
 
 impl<F: FnMut(&str)> Collected<F> {
     fn new(bound: usize, on_line: F) -> Self {
-        Self { kept: Vec::new(), line: Vec::new(), bound, cut: false, status: None, on_line }
+        Self {
+            kept: Vec::new(),
+            line: Vec::new(),
+            bound,
+            cut: false,
+            status: None,
+            on_line,
+        }
     }
 
     fn add(&mut self, data: &[u8]) {
@@ -344,7 +425,11 @@ impl<F: FnMut(&str)> Collected<F> {
         if !self.line.is_empty() {
             (self.on_line)(&printable(&self.line));
         }
-        Output { status: self.status, text: printable(&self.kept), cut: self.cut }
+        Output {
+            status: self.status,
+            text: printable(&self.kept),
+            cut: self.cut,
+        }
     }
 }
 
@@ -353,7 +438,13 @@ fn printable(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes)
         .chars()
         .filter(|c| *c != '\r')
-        .map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{FFFD}' } else { c })
+        .map(|c| {
+            if c.is_control() && c != '\n' && c != '\t' {
+                '\u{FFFD}'
+            } else {
+                c
+            }
+        })
         .collect()
 }
 

@@ -37,7 +37,8 @@ pub enum CacheError {
 
 /// The user's cache folder for workshops, `~/.cache/workshop` unless XDG says otherwise.
 pub fn user_cache() -> Result<PathBuf, CacheError> {
-    let strategy = etcetera::choose_base_strategy().map_err(|source| CacheError::NoHome { source })?;
+    let strategy =
+        etcetera::choose_base_strategy().map_err(|source| CacheError::NoHome { source })?;
     Ok(strategy.cache_dir().join("workshop"))
 }
 
@@ -51,12 +52,26 @@ pub struct Cache {
 impl Cache {
     /// Opens the cache in `folder`, making it and its key pair when they are missing.
     pub fn open(folder: &Path) -> Result<Self, CacheError> {
-        let io = |source| CacheError::Io { path: folder.to_owned(), source };
+        let io = |source| CacheError::Io {
+            path: folder.to_owned(),
+            source,
+        };
         // The builder's web server is another user and must get to store/; the key has its own mode.
-        std::fs::DirBuilder::new().recursive(true).mode(0o755).create(folder.join("store")).map_err(io)?;
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder.join("builds")).map_err(io)?;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(folder.join("store"))
+            .map_err(io)?;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder.join("builds"))
+            .map_err(io)?;
         let public_key = load_or_create_key(folder).map_err(io)?;
-        Ok(Self { folder: folder.to_owned(), public_key })
+        Ok(Self {
+            folder: folder.to_owned(),
+            public_key,
+        })
     }
 
     /// Where it is on this machine.
@@ -75,7 +90,12 @@ impl Cache {
         let closure: Closure = serde_json::from_slice(&text).ok()?;
         let kept = [&closure.host, &closure.bitcoin, &closure.tree]
             .iter()
-            .all(|path| self.folder.join("store").join(format!("{}.narinfo", path.hash())).exists());
+            .all(|path| {
+                self.folder
+                    .join("store")
+                    .join(format!("{}.narinfo", path.hash()))
+                    .exists()
+            });
         kept.then_some(closure)
     }
 
@@ -101,14 +121,22 @@ fn load_or_create_key(folder: &Path) -> io::Result<String> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let key = PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519)
                 .map_err(io::Error::other)?;
-            let pair = key.key_data().ed25519().ok_or_else(|| io::Error::other("no ed25519 key"))?;
+            let pair = key
+                .key_data()
+                .ed25519()
+                .ok_or_else(|| io::Error::other("no ed25519 key"))?;
             let text = format!("workshop-1:{}", STANDARD.encode(pair.to_bytes()));
             write_private(&path, text.as_bytes())?;
             text
         }
         Err(error) => return Err(error),
     };
-    let wrong = || io::Error::new(io::ErrorKind::InvalidData, "secret-key is not a key that Nix made or we did");
+    let wrong = || {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            "secret-key is not a key that Nix made or we did",
+        )
+    };
     let (name, secret) = text.trim().split_once(':').ok_or_else(wrong)?;
     let secret = STANDARD.decode(secret).map_err(|_| wrong())?;
     let public = secret.get(32..64).ok_or_else(wrong)?;
@@ -126,7 +154,10 @@ mod tests {
         let first = Cache::open(folder.path()).unwrap();
         let second = Cache::open(folder.path()).unwrap();
         assert_eq!(first.public_key(), second.public_key());
-        let mode = std::fs::metadata(folder.path().join("secret-key")).unwrap().permissions().mode();
+        let mode = std::fs::metadata(folder.path().join("secret-key"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 
@@ -134,11 +165,25 @@ mod tests {
     fn a_build_counts_only_while_all_of_it_is_there() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::open(folder.path()).unwrap();
-        let path = |name: &str| format!("/nix/store/9n93dkwl2y6h16q5b0yb440k1fq3zx1m-{name}").parse().unwrap();
-        let closure = Closure { host: path("host"), bitcoin: path("bitcoin"), tree: path("tree") };
+        let path = |name: &str| {
+            format!("/nix/store/9n93dkwl2y6h16q5b0yb440k1fq3zx1m-{name}")
+                .parse()
+                .unwrap()
+        };
+        let closure = Closure {
+            host: path("host"),
+            bitcoin: path("bitcoin"),
+            tree: path("tree"),
+        };
         cache.record("abc", &closure).unwrap();
         assert_eq!(cache.look_up("abc"), None, "no narinfo yet");
-        std::fs::write(folder.path().join("store/9n93dkwl2y6h16q5b0yb440k1fq3zx1m.narinfo"), "").unwrap();
+        std::fs::write(
+            folder
+                .path()
+                .join("store/9n93dkwl2y6h16q5b0yb440k1fq3zx1m.narinfo"),
+            "",
+        )
+        .unwrap();
         assert_eq!(cache.look_up("abc"), Some(closure));
         assert_eq!(cache.look_up("other"), None);
     }

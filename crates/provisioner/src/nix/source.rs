@@ -51,7 +51,9 @@ pub enum SourceError {
     },
     /// The folder is no tree that we can build.
     #[error("{} is not a tree of Bitcoin Core that builds with CMake: {missing} is missing", path.display())]
-    #[diagnostic(help("Trees before v29 use autotools and are not built by this version; name a newer tree."))]
+    #[diagnostic(help(
+        "Trees before v29 use autotools and are not built by this version; name a newer tree."
+    ))]
     NotATree {
         /// The folder.
         path: PathBuf,
@@ -75,26 +77,49 @@ pub async fn from_crate(work: &Path) -> Result<Source, SourceError> {
         Some(archive) => archive,
         None => {
             fetch(work).await?;
-            fetched(&sum)?.ok_or(SourceError::Fetch { detail: "it is not in cargo's registry afterwards".into() })?
+            fetched(&sum)?.ok_or(SourceError::Fetch {
+                detail: "it is not in cargo's registry afterwards".into(),
+            })?
         }
     };
-    Ok(Source { archive, sum, root: format!("{CRATE}/bitcoin"), version: CRATE_CORE_VERSION.into(), wallet: false })
+    Ok(Source {
+        archive,
+        sum,
+        root: format!("{CRATE}/bitcoin"),
+        version: CRATE_CORE_VERSION.into(),
+        wallet: false,
+    })
 }
 
 /// Packs the tree in `folder` (without its build folder and history) into an archive in `work`.
 pub async fn from_path(folder: &Path, work: &Path) -> Result<Source, SourceError> {
     for missing in ["CMakeLists.txt", "src/init.cpp", "src/util/trace.h"] {
         if !folder.join(missing).exists() {
-            return Err(SourceError::NotATree { path: folder.to_owned(), missing });
+            return Err(SourceError::NotATree {
+                path: folder.to_owned(),
+                missing,
+            });
         }
     }
     let cmake = folder.join("CMakeLists.txt");
-    let text = std::fs::read_to_string(&cmake).map_err(|source| SourceError::Io { path: cmake, source })?;
+    let text = std::fs::read_to_string(&cmake).map_err(|source| SourceError::Io {
+        path: cmake,
+        source,
+    })?;
     let archive = work.join("bitcoin-tree.tar");
-    std::fs::create_dir_all(work).map_err(|source| SourceError::Io { path: work.to_owned(), source })?;
+    std::fs::create_dir_all(work).map_err(|source| SourceError::Io {
+        path: work.to_owned(),
+        source,
+    })?;
     // Everything that differs between two packings of one tree is fixed, so that its sum names the tree.
     let output = Command::new("tar")
-        .args(["--sort=name", "--mtime=@1", "--owner=0", "--group=0", "--numeric-owner"])
+        .args([
+            "--sort=name",
+            "--mtime=@1",
+            "--owner=0",
+            "--group=0",
+            "--numeric-owner",
+        ])
         .args(["--exclude=./build", "--exclude=./.git", "-cf"])
         .arg(&archive)
         .arg("-C")
@@ -106,19 +131,37 @@ pub async fn from_path(folder: &Path, work: &Path) -> Result<Source, SourceError
     match output {
         Ok(output) if output.status.success() => {}
         Ok(output) => {
-            let source = io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned());
-            return Err(SourceError::Io { path: folder.to_owned(), source });
+            let source =
+                io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned());
+            return Err(SourceError::Io {
+                path: folder.to_owned(),
+                source,
+            });
         }
-        Err(source) => return Err(SourceError::Io { path: folder.to_owned(), source }),
+        Err(source) => {
+            return Err(SourceError::Io {
+                path: folder.to_owned(),
+                source,
+            });
+        }
     }
     let sum = sum_of(&archive)?;
     let wallet = folder.join("src/wallet").is_dir();
-    Ok(Source { archive, sum, root: ".".into(), version: version_of(&text), wallet })
+    Ok(Source {
+        archive,
+        sum,
+        root: ".".into(),
+        version: version_of(&text),
+        wallet,
+    })
 }
 
 /// SHA-256 of a file, in hex, without reading it into memory.
 pub fn sum_of(path: &Path) -> Result<String, SourceError> {
-    let io = |source| SourceError::Io { path: path.to_owned(), source };
+    let io = |source| SourceError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let mut file = std::fs::File::open(path).map_err(io)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
@@ -128,7 +171,11 @@ pub fn sum_of(path: &Path) -> Result<String, SourceError> {
             n => hasher.update(&buffer[..n]),
         }
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hasher
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }
 
 /// `MAJOR.MINOR` from Core's CMakeLists.txt, or `unknown`.
@@ -145,21 +192,37 @@ fn version_of(cmake: &str) -> String {
 }
 
 fn pinned_sum() -> String {
-    let after = LOCK.split("name = \"libbitcoinkernel-sys\"").nth(1).unwrap_or_default();
-    after.split("checksum = \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default().to_owned()
+    let after = LOCK
+        .split("name = \"libbitcoinkernel-sys\"")
+        .nth(1)
+        .unwrap_or_default();
+    after
+        .split("checksum = \"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next())
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// Where cargo keeps the crate: one folder a registry.
 fn fetched(sum: &str) -> Result<Option<PathBuf>, SourceError> {
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| {
-        std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"))
-    });
-    let Some(cache) = home.map(|home| home.join("registry/cache")) else { return Ok(None) };
-    let Ok(registries) = std::fs::read_dir(cache) else { return Ok(None) };
+    let home = std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
+    let Some(cache) = home.map(|home| home.join("registry/cache")) else {
+        return Ok(None);
+    };
+    let Ok(registries) = std::fs::read_dir(cache) else {
+        return Ok(None);
+    };
     for registry in registries.flatten() {
         let path = registry.path().join(format!("{CRATE}.crate"));
         if path.exists() {
-            return if sum_of(&path)? == sum { Ok(Some(path)) } else { Err(SourceError::Sum { path }) };
+            return if sum_of(&path)? == sum {
+                Ok(Some(path))
+            } else {
+                Err(SourceError::Sum { path })
+            };
         }
     }
     Ok(None)
@@ -167,9 +230,16 @@ fn fetched(sum: &str) -> Result<Option<PathBuf>, SourceError> {
 
 async fn fetch(work: &Path) -> Result<(), SourceError> {
     let folder = work.join("core-source");
-    let io = |source| SourceError::Io { path: folder.clone(), source };
+    let io = |source| SourceError::Io {
+        path: folder.clone(),
+        source,
+    };
     std::fs::create_dir_all(&folder).map_err(io)?;
-    for (name, text) in [("Cargo.toml", MANIFEST), ("Cargo.lock", LOCK), ("nothing.rs", "")] {
+    for (name, text) in [
+        ("Cargo.toml", MANIFEST),
+        ("Cargo.lock", LOCK),
+        ("nothing.rs", ""),
+    ] {
         std::fs::write(folder.join(name), text).map_err(io)?;
     }
     let output = Command::new("cargo")
@@ -178,12 +248,21 @@ async fn fetch(work: &Path) -> Result<(), SourceError> {
         .stdin(Stdio::null())
         .output()
         .await
-        .map_err(|error| SourceError::Fetch { detail: error.to_string() })?;
+        .map_err(|error| SourceError::Fetch {
+            detail: error.to_string(),
+        })?;
     if output.status.success() {
         return Ok(());
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
-    Err(SourceError::Fetch { detail: stderr.trim().lines().last().unwrap_or("no message").to_owned() })
+    Err(SourceError::Fetch {
+        detail: stderr
+            .trim()
+            .lines()
+            .last()
+            .unwrap_or("no message")
+            .to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -199,7 +278,10 @@ mod tests {
 
     #[test]
     fn the_version_of_a_tree_is_in_its_cmake_file() {
-        assert_eq!(version_of("set(CLIENT_VERSION_MAJOR 29)\nset(CLIENT_VERSION_MINOR 1)\n"), "29.1");
+        assert_eq!(
+            version_of("set(CLIENT_VERSION_MAJOR 29)\nset(CLIENT_VERSION_MINOR 1)\n"),
+            "29.1"
+        );
         assert_eq!(version_of("project(x)"), "unknown");
     }
 }

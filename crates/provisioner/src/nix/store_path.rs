@@ -42,17 +42,32 @@ impl FromStr for StorePath {
     type Err = StorePathError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = |why| StorePathError { text: text.escape_debug().to_string(), why };
-        let rest = text.strip_prefix(STORE).ok_or(wrong("it does not begin with /nix/store/"))?;
+        let wrong = |why| StorePathError {
+            text: text.escape_debug().to_string(),
+            why,
+        };
+        let rest = text
+            .strip_prefix(STORE)
+            .ok_or(wrong("it does not begin with /nix/store/"))?;
         let (hash, name) = rest.split_once('-').ok_or(wrong("no `-` after the hash"))?;
         // Nix's base 32 leaves out e, o, t and u (src/libutil/hash.cc).
-        if hash.len() != 32 || !hash.bytes().all(|b| b"0123456789abcdfghijklmnpqrsvwxyz".contains(&b)) {
+        if hash.len() != 32
+            || !hash
+                .bytes()
+                .all(|b| b"0123456789abcdfghijklmnpqrsvwxyz".contains(&b))
+        {
             return Err(wrong("the hash is not 32 digits of Nix's base 32"));
         }
         // The characters of checkName in src/libstore/path.cc, and its limit of 211.
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"+-._?=".contains(&b);
-        if name.is_empty() || name.len() > 211 || name.starts_with('.') || !name.bytes().all(allowed) {
-            return Err(wrong("the name has other characters than a store path may have"));
+        if name.is_empty()
+            || name.len() > 211
+            || name.starts_with('.')
+            || !name.bytes().all(allowed)
+        {
+            return Err(wrong(
+                "the name has other characters than a store path may have",
+            ));
         }
         Ok(Self(text.to_owned()))
     }
@@ -78,7 +93,9 @@ mod tests {
 
     #[test]
     fn only_whole_store_paths_are_store_paths() {
-        let path: StorePath = "/nix/store/9n93dkwl2y6h16q5b0yb440k1fq3zx1m-bitcoin-core-31.99".parse().unwrap();
+        let path: StorePath = "/nix/store/9n93dkwl2y6h16q5b0yb440k1fq3zx1m-bitcoin-core-31.99"
+            .parse()
+            .unwrap();
         assert_eq!(path.hash(), "9n93dkwl2y6h16q5b0yb440k1fq3zx1m");
         for wrong in [
             "/nix/store/9n93dkwl2y6h16q5b0yb440k1fq3zx1m-bitcoin/bin",

@@ -5,7 +5,10 @@ use std::path::Path;
 
 /// Writes `content` to `path` (mode 0600): a temporary file beside it, flushed to disk, then renamed.
 pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     // tempfile makes its files readable by their owner alone.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(content)?;

@@ -91,7 +91,9 @@ pub enum Event {
 pub enum JournalError {
     /// Reading or writing failed.
     #[error("cannot use the journal {}", path.display())]
-    #[diagnostic(help("Nothing is done that cannot be written down first. Is the disk full or read-only?"))]
+    #[diagnostic(help(
+        "Nothing is done that cannot be written down first. Is the disk full or read-only?"
+    ))]
     Io {
         /// The journal.
         path: PathBuf,
@@ -143,14 +145,32 @@ pub(super) fn read(path: &Path, mut each: impl FnMut(&Event)) -> Result<u64, Jou
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|mut file| file.read_to_end(&mut bytes))
-        .map_err(|source| JournalError::Io { path: path.to_owned(), source })?;
-    let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |end| end + 1);
-    for (number, text) in bytes[..whole].split(|&b| b == b'\n').enumerate().filter(|(_, t)| !t.is_empty()) {
+        .map_err(|source| JournalError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+    let whole = bytes
+        .iter()
+        .rposition(|&b| b == b'\n')
+        .map_or(0, |end| end + 1);
+    for (number, text) in bytes[..whole]
+        .split(|&b| b == b'\n')
+        .enumerate()
+        .filter(|(_, t)| !t.is_empty())
+    {
         let line = number + 1;
-        let damaged = |source| JournalError::Damaged { path: path.to_owned(), line, source };
+        let damaged = |source| JournalError::Damaged {
+            path: path.to_owned(),
+            line,
+            source,
+        };
         let Version { v } = serde_json::from_slice(text).map_err(damaged)?;
         if v > VERSION {
-            return Err(JournalError::Newer { path: path.to_owned(), line, found: v });
+            return Err(JournalError::Newer {
+                path: path.to_owned(),
+                line,
+                found: v,
+            });
         }
         let parsed: Line<Event> = serde_json::from_slice(text).map_err(damaged)?;
         each(&parsed.event);
@@ -168,7 +188,10 @@ pub(super) struct Journal {
 impl Journal {
     /// Opens or makes the journal, handing what it holds to `each` and cutting off a torn last line.
     pub(super) fn open(path: &Path, each: impl FnMut(&Event)) -> Result<Self, JournalError> {
-        let io = |source| JournalError::Io { path: path.to_owned(), source };
+        let io = |source| JournalError::Io {
+            path: path.to_owned(),
+            source,
+        };
         let mut file = File::options()
             .create(true)
             .truncate(false)
@@ -178,20 +201,35 @@ impl Journal {
             .open(path)
             .map_err(io)?;
         let whole = read(path, each)?;
-        file.set_len(whole).and_then(|()| file.seek(SeekFrom::End(0))).map_err(io)?;
+        file.set_len(whole)
+            .and_then(|()| file.seek(SeekFrom::End(0)))
+            .map_err(io)?;
         if let Some(folder) = path.parent() {
             super::files::sync_folder(folder).map_err(io)?;
         }
-        Ok(Self { path: path.to_owned(), file })
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+        })
     }
 
     /// Appends one event; it is on the disk when this returns.
     pub(super) fn append(&mut self, event: &Event) -> Result<(), JournalError> {
-        let io = |source| JournalError::Io { path: self.path.clone(), source };
-        let line = Line { v: VERSION, at: jiff::Timestamp::now(), event };
+        let io = |source| JournalError::Io {
+            path: self.path.clone(),
+            source,
+        };
+        let line = Line {
+            v: VERSION,
+            at: jiff::Timestamp::now(),
+            event,
+        };
         let mut text = serde_json::to_vec(&line).map_err(|error| io(error.into()))?;
         text.push(b'\n');
-        self.file.write_all(&text).and_then(|()| self.file.sync_data()).map_err(io)
+        self.file
+            .write_all(&text)
+            .and_then(|()| self.file.sync_data())
+            .map_err(io)
     }
 }
 
@@ -207,11 +245,17 @@ mod tests {
         read(&path, |event| events.push(event.clone())).map(|_| events)
     }
 
-    const FOUNDED: &str = r#"{"v":1,"at":"2026-11-24T20:00:00Z","event":"founded","id":"0badcafe"}"#;
+    const FOUNDED: &str =
+        r#"{"v":1,"at":"2026-11-24T20:00:00Z","event":"founded","id":"0badcafe"}"#;
 
     #[test]
     fn a_torn_last_line_does_not_count() {
-        assert_eq!(events(&format!("{FOUNDED}\n{{\"v\":1,\"at\"")).unwrap().len(), 1);
+        assert_eq!(
+            events(&format!("{FOUNDED}\n{{\"v\":1,\"at\""))
+                .unwrap()
+                .len(),
+            1
+        );
     }
 
     #[test]
@@ -220,7 +264,11 @@ mod tests {
         let path = folder.path().join(FILE);
         std::fs::write(&path, format!("{FOUNDED}\n{{\"v\":1,")).unwrap();
         let mut journal = Journal::open(&path, |_| {}).unwrap();
-        journal.append(&Event::Founded { id: "00000001".into() }).unwrap();
+        journal
+            .append(&Event::Founded {
+                id: "00000001".into(),
+            })
+            .unwrap();
         let mut ids = Vec::new();
         read(&path, |event| ids.push(event.clone())).unwrap();
         assert_eq!(ids.len(), 2);
@@ -229,8 +277,18 @@ mod tests {
     #[test]
     fn damage_in_the_middle_and_a_newer_format_are_refused() {
         let damaged = events(&format!("oops\n{FOUNDED}\n")).unwrap_err();
-        assert!(damaged.to_string().ends_with(":1: not a line of a journal"), "{damaged}");
+        assert!(
+            damaged.to_string().ends_with(":1: not a line of a journal"),
+            "{damaged}"
+        );
         let newer = events(&format!("{FOUNDED}\n{{\"v\":2,\"event\":\"flown\"}}\n")).unwrap_err();
-        assert!(matches!(newer, JournalError::Newer { line: 2, found: 2, .. }));
+        assert!(matches!(
+            newer,
+            JournalError::Newer {
+                line: 2,
+                found: 2,
+                ..
+            }
+        ));
     }
 }

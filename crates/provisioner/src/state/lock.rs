@@ -26,7 +26,11 @@ pub struct Holder {
 
 impl std::fmt::Display for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "`workshop {}` (process {}, since {:.0})", self.doing, self.pid, self.since)
+        write!(
+            f,
+            "`workshop {}` (process {}, since {:.0})",
+            self.doing, self.pid, self.since
+        )
     }
 }
 
@@ -35,7 +39,9 @@ impl std::fmt::Display for Holder {
 pub enum LockError {
     /// Somebody has it.
     #[error("{} works on this workshop", holder.as_ref().map_or("another run".to_owned(), ToString::to_string))]
-    #[diagnostic(help("Wait for it to end. The lock ends with its process; there is nothing to clean up."))]
+    #[diagnostic(help(
+        "Wait for it to end. The lock ends with its process; there is nothing to clean up."
+    ))]
     Held {
         /// Who, where the file tells.
         holder: Option<Holder>,
@@ -53,7 +59,10 @@ pub enum LockError {
 impl Locked {
     /// Takes the lock or says who has it; never waits.
     pub fn take(path: &Path, doing: &str) -> Result<Self, LockError> {
-        let io = |source| LockError::Io { path: path.to_owned(), source };
+        let io = |source| LockError::Io {
+            path: path.to_owned(),
+            source,
+        };
         let mut file = File::options()
             .create(true)
             .truncate(false)
@@ -67,11 +76,17 @@ impl Locked {
             Err(std::fs::TryLockError::WouldBlock) => {
                 let mut text = String::new();
                 let _ = file.read_to_string(&mut text);
-                return Err(LockError::Held { holder: serde_json::from_str(&text).ok() });
+                return Err(LockError::Held {
+                    holder: serde_json::from_str(&text).ok(),
+                });
             }
             Err(std::fs::TryLockError::Error(source)) => return Err(io(source)),
         }
-        let holder = Holder { pid: std::process::id(), doing: doing.to_owned(), since: jiff::Timestamp::now() };
+        let holder = Holder {
+            pid: std::process::id(),
+            doing: doing.to_owned(),
+            since: jiff::Timestamp::now(),
+        };
         let text = serde_json::to_vec(&holder).map_err(|error| io(error.into()))?;
         file.set_len(0)
             .and_then(|()| file.seek(SeekFrom::Start(0)))

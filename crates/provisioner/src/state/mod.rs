@@ -47,7 +47,9 @@ pub struct State {
 impl State {
     /// The words by identity, for `names::assign`.
     pub fn words(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.hosts.iter().map(|(name, host)| (host.identity.as_str(), name.as_str()))
+        self.hosts
+            .iter()
+            .map(|(name, host)| (host.identity.as_str(), name.as_str()))
     }
 
     /// The lowest place in the subnet that no host has.
@@ -60,7 +62,12 @@ impl State {
     fn apply(&mut self, event: &Event) {
         match event {
             Event::Founded { id } => self.id.clone_from(id),
-            Event::Assigned { host, identity, role, index } => {
+            Event::Assigned {
+                host,
+                identity,
+                role,
+                index,
+            } => {
                 self.hosts.insert(
                     host.clone(),
                     HostRecord {
@@ -78,7 +85,11 @@ impl State {
                 record.unfinished = Some(*effect);
                 record.verified = false;
             }),
-            Event::Done { host, effect, address } => self.change(host, |record| {
+            Event::Done {
+                host,
+                effect,
+                address,
+            } => self.change(host, |record| {
                 record.unfinished = None;
                 record.failure = None;
                 match effect {
@@ -141,7 +152,11 @@ pub enum WorkplaceError {
 
 /// The state folder of the inventory at `inventory`.
 pub fn folder_of(inventory: &Path) -> PathBuf {
-    inventory.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).join(".workshop")
+    inventory
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+        .join(".workshop")
 }
 
 /// Reads the state without a lock, for commands that only look. `None` where nothing was provisioned yet.
@@ -157,7 +172,10 @@ pub fn read(inventory: &Path) -> Result<Option<State>, WorkplaceError> {
 
 /// The instructor's key pair of the inventory's workshop, made on first use.
 pub fn instructor_key(inventory: &Path) -> Result<KeyPair, WorkplaceError> {
-    Ok(KeyPair::load_or_create(&folder_of(inventory).join("id_ed25519"), "workshop instructor")?)
+    Ok(KeyPair::load_or_create(
+        &folder_of(inventory).join("id_ed25519"),
+        "workshop instructor",
+    )?)
 }
 
 impl Workplace {
@@ -165,8 +183,10 @@ impl Workplace {
     /// making it when this is the first run.
     pub fn open(inventory: &Path, doing: &str) -> Result<Self, WorkplaceError> {
         let folder = folder_of(inventory);
-        make_private_folder(&folder)
-            .map_err(|source| WorkplaceError::Folder { path: folder.clone(), source })?;
+        make_private_folder(&folder).map_err(|source| WorkplaceError::Folder {
+            path: folder.clone(),
+            source,
+        })?;
         let lock = Locked::take(&folder.join("lock"), doing)?;
         let mut state = State::default();
         let mut journal = Journal::open(&folder.join(journal::FILE), |event| state.apply(event))?;
@@ -175,7 +195,12 @@ impl Workplace {
             journal.append(&event)?;
             state.apply(&event);
         }
-        Ok(Self { folder, journal, state, _lock: lock })
+        Ok(Self {
+            folder,
+            journal,
+            state,
+            _lock: lock,
+        })
     }
 
     /// What the journal adds up to now.
@@ -198,20 +223,31 @@ impl Workplace {
     /// The key pair that the host `name` proves itself with, made on first use and kept for a rebuild.
     pub fn host_key(&self, name: &str) -> Result<KeyPair, WorkplaceError> {
         let folder = self.folder.join("hosts").join(name);
-        make_private_folder(&folder)
-            .map_err(|source| WorkplaceError::Folder { path: folder.clone(), source })?;
-        Ok(KeyPair::load_or_create(&folder.join("ssh_host_ed25519_key"), &format!("root@{name}"))?)
+        make_private_folder(&folder).map_err(|source| WorkplaceError::Folder {
+            path: folder.clone(),
+            source,
+        })?;
+        Ok(KeyPair::load_or_create(
+            &folder.join("ssh_host_ed25519_key"),
+            &format!("root@{name}"),
+        )?)
     }
 
     /// The key pair we log in with.
     pub fn instructor_key(&self) -> Result<KeyPair, WorkplaceError> {
-        Ok(KeyPair::load_or_create(&self.folder.join("id_ed25519"), "workshop instructor")?)
+        Ok(KeyPair::load_or_create(
+            &self.folder.join("id_ed25519"),
+            "workshop instructor",
+        )?)
     }
 }
 
 fn make_private_folder(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
 }
 
@@ -219,7 +255,10 @@ fn make_private_folder(path: &Path) -> std::io::Result<()> {
 fn fresh_id() -> String {
     use std::hash::{BuildHasher as _, RandomState};
     // RandomState is seeded by the system's random numbers; a label needs no more than that.
-    format!("{:08x}", RandomState::new().hash_one(std::process::id()) as u32)
+    format!(
+        "{:08x}",
+        RandomState::new().hash_one(std::process::id()) as u32
+    )
 }
 
 #[cfg(test)]
@@ -227,7 +266,12 @@ mod tests {
     use super::*;
 
     fn assigned(host: &str, index: u8) -> Event {
-        Event::Assigned { host: host.into(), identity: format!("of {host}"), role: Role::Participant, index }
+        Event::Assigned {
+            host: host.into(),
+            identity: format!("of {host}"),
+            role: Role::Participant,
+            index,
+        }
     }
 
     #[test]
@@ -236,13 +280,21 @@ mod tests {
         let inventory = folder.path().join("inventory.yaml");
         let mut place = Workplace::open(&inventory, "test").unwrap();
         place.record(assigned("abandon", 0)).unwrap();
-        place.record(Event::Intent { host: "abandon".into(), effect: Effect::Create }).unwrap();
+        place
+            .record(Event::Intent {
+                host: "abandon".into(),
+                effect: Effect::Create,
+            })
+            .unwrap();
         let id = place.state().id.clone();
         drop(place);
 
         let place = Workplace::open(&inventory, "test").unwrap();
         assert_eq!(place.state().id, id);
-        assert_eq!(place.state().hosts["abandon"].unfinished, Some(Effect::Create));
+        assert_eq!(
+            place.state().hosts["abandon"].unfinished,
+            Some(Effect::Create)
+        );
         assert_eq!(place.state().free_index(), Some(1));
     }
 
@@ -251,8 +303,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let inventory = folder.path().join("inventory.yaml");
         let _first = Workplace::open(&inventory, "provision").unwrap();
-        let error = Workplace::open(&inventory, "destroy").unwrap_err().to_string();
-        assert!(error.contains("provision") && error.contains(&std::process::id().to_string()), "{error}");
+        let error = Workplace::open(&inventory, "destroy")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("provision") && error.contains(&std::process::id().to_string()),
+            "{error}"
+        );
     }
 
     #[test]

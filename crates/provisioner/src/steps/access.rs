@@ -16,12 +16,21 @@ getent passwd bitcoin >/dev/null ||
 getent passwd workshop >/dev/null || useradd --create-home --user-group --shell /bin/bash workshop
 usermod --home /home/workshop --shell /bin/bash --append --groups bitcoin workshop
 "#;
-    Step { id: "accounts", files: vec![], fact: Script::new(fact), change: Script::new(change) }
+    Step {
+        id: "accounts",
+        files: vec![],
+        fact: Script::new(fact),
+        change: Script::new(change),
+    }
 }
 
 /// Exactly the participant's key. A spare's file is empty: it lets nobody in but root by our key.
 pub(super) fn authorized_key(context: &HostContext) -> Step {
-    let content = context.participant_key.as_ref().map(|key| format!("{key}\n")).unwrap_or_default();
+    let content = context
+        .participant_key
+        .as_ref()
+        .map(|key| format!("{key}\n"))
+        .unwrap_or_default();
     Step {
         id: "authorized key",
         files: vec![HostFile {
@@ -30,7 +39,9 @@ pub(super) fn authorized_key(context: &HostContext) -> Step {
             owner: "workshop:workshop",
             content: content.into_bytes(),
         }],
-        fact: Script::new(r#"[ "$(stat -c '%a %U:%G' /home/workshop/.ssh)" = "700 workshop:workshop" ]"#),
+        fact: Script::new(
+            r#"[ "$(stat -c '%a %U:%G' /home/workshop/.ssh)" = "700 workshop:workshop" ]"#,
+        ),
         change: Script::new("install -d -m 700 -o workshop -g workshop /home/workshop/.ssh"),
     }
 }
@@ -57,7 +68,10 @@ PermitRootLogin prohibit-password
 ";
     Step {
         id: "sshd",
-        files: vec![HostFile::public("/etc/ssh/sshd_config.d/10-workshop.conf", content)],
+        files: vec![HostFile::public(
+            "/etc/ssh/sshd_config.d/10-workshop.conf",
+            content,
+        )],
         fact: Script::new("true"),
         // A configuration that sshd does not accept must not lock everybody out.
         change: Script::new("sshd -t\nsystemctl reload ssh"),

@@ -7,7 +7,9 @@ mod tools;
 
 use std::net::IpAddr;
 
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use crate::nix::Closure;
@@ -73,13 +75,33 @@ pub struct ChainParams {
 
 impl ChainParams {
     /// testnet4 (BIP 94).
-    pub const TESTNET4: Self = Self { name: "testnet4", section: "testnet4", rpc_port: 48332, p2p_port: 48333 };
+    pub const TESTNET4: Self = Self {
+        name: "testnet4",
+        section: "testnet4",
+        rpc_port: 48332,
+        p2p_port: 48333,
+    };
     /// The default signet (BIP 325).
-    pub const SIGNET: Self = Self { name: "signet", section: "signet", rpc_port: 38332, p2p_port: 38333 };
+    pub const SIGNET: Self = Self {
+        name: "signet",
+        section: "signet",
+        rpc_port: 38332,
+        p2p_port: 38333,
+    };
     /// The third testnet, `test` to Bitcoin Core.
-    pub const TESTNET3: Self = Self { name: "test", section: "test", rpc_port: 18332, p2p_port: 18333 };
+    pub const TESTNET3: Self = Self {
+        name: "test",
+        section: "test",
+        rpc_port: 18332,
+        p2p_port: 18333,
+    };
     /// Regression tests. Not the default ports 18443 and 18444: task 5 starts a regtest node of its own.
-    pub const REGTEST: Self = Self { name: "regtest", section: "regtest", rpc_port: 18543, p2p_port: 18544 };
+    pub const REGTEST: Self = Self {
+        name: "regtest",
+        section: "regtest",
+        rpc_port: 18543,
+        p2p_port: 18544,
+    };
 }
 
 /// All steps of a participant's or a spare host, in order.
@@ -108,9 +130,17 @@ pub fn host(context: &HostContext) -> Vec<Step> {
 pub(crate) fn render(name: &str, template: &str, context: impl Serialize) -> String {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_keep_trailing_newline(true);
-    environment
-        .render_named_str(name, template, context)
+    // A line that holds only a block tag leaves no line behind.
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .keep_trailing_newline(true)
+        .build();
+    syntax
+        .and_then(|syntax| {
+            environment.set_syntax(syntax);
+            environment.render_named_str(name, template, Value::from(Serde(context)))
+        })
         .unwrap_or_else(|error| unreachable!("templates/host/{name}: {error:#}"))
 }
 
@@ -135,9 +165,15 @@ mod tests {
             cache_url: "http://10.231.7.250:8080".into(),
             cache_key: "workshop:AAAA=".into(),
             closure: Closure {
-                host: "/nix/store/a19bx4097rc9abiz2alxdhhaw6fgxa5d-workshop-host-0.1.0".parse().unwrap(),
-                bitcoin: "/nix/store/9n93dkwl2y6h16q5b0yb440k1fq3zx1m-bitcoin-core-31.99".parse().unwrap(),
-                tree: "/nix/store/63gkm2fhcawnxnd5h392q1q2pipsgsv3-bitcoin-core-31.99-tree".parse().unwrap(),
+                host: "/nix/store/a19bx4097rc9abiz2alxdhhaw6fgxa5d-workshop-host-0.1.0"
+                    .parse()
+                    .unwrap(),
+                bitcoin: "/nix/store/9n93dkwl2y6h16q5b0yb440k1fq3zx1m-bitcoin-core-31.99"
+                    .parse()
+                    .unwrap(),
+                tree: "/nix/store/63gkm2fhcawnxnd5h392q1q2pipsgsv3-bitcoin-core-31.99-tree"
+                    .parse()
+                    .unwrap(),
             },
             profile: PROFILE,
         }
@@ -149,8 +185,15 @@ mod tests {
             for file in step.files {
                 let content = String::from_utf8(file.content).unwrap();
                 // nix/*.nix are files of the repository; showing them again would only double every change.
-                let shown = if file.path.ends_with(".nix") && file.path.starts_with("/etc") { "…\n" } else { &content };
-                text.push_str(&format!("=== {}: {} {:o} {}\n{shown}", step.id, file.path, file.mode, file.owner));
+                let shown = if file.path.ends_with(".nix") && file.path.starts_with("/etc") {
+                    "…\n"
+                } else {
+                    &content
+                };
+                text.push_str(&format!(
+                    "=== {}: {} {:o} {}\n{shown}",
+                    step.id, file.path, file.mode, file.owner
+                ));
             }
         }
         text
@@ -180,7 +223,11 @@ mod tests {
     fn step_names_are_unique_and_fit_into_a_shell_function() {
         let steps = host(&context());
         let mut ids: Vec<_> = steps.iter().map(|s| s.id).collect();
-        assert!(ids.iter().all(|id| id.bytes().all(|b| b.is_ascii_lowercase() || b == b' ')), "{ids:?}");
+        assert!(
+            ids.iter()
+                .all(|id| id.bytes().all(|b| b.is_ascii_lowercase() || b == b' ')),
+            "{ids:?}"
+        );
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), steps.len());
@@ -190,7 +237,10 @@ mod tests {
     #[test]
     fn the_scripts_are_shell() {
         let steps = host(&context());
-        for script in [crate::step::gather(&steps, "n"), crate::step::change(&steps.iter().collect::<Vec<_>>(), "n")] {
+        for script in [
+            crate::step::gather(&steps, "n"),
+            crate::step::change(&steps.iter().collect::<Vec<_>>(), "n"),
+        ] {
             use std::io::Write as _;
             let mut child = std::process::Command::new("sh")
                 .arg("-n")
@@ -198,9 +248,18 @@ mod tests {
                 .stderr(std::process::Stdio::piped())
                 .spawn()
                 .unwrap();
-            child.stdin.take().unwrap().write_all(script.text().as_bytes()).unwrap();
+            child
+                .stdin
+                .take()
+                .unwrap()
+                .write_all(script.text().as_bytes())
+                .unwrap();
             let output = child.wait_with_output().unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            assert!(
+                output.status.success(),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
     }
 }

@@ -8,10 +8,19 @@ use crate::step::{HostFile, Step};
 pub(super) fn peers(context: &HostContext) -> Step {
     let file = HostFile::public(
         "/etc/bitcoin/peers.conf",
-        render("peers.conf.j2", include_str!("../../../../templates/host/peers.conf.j2"), context),
+        render(
+            "peers.conf.j2",
+            include_str!("../../../../templates/host/peers.conf.j2"),
+            context,
+        ),
     );
     let mut change = with_chain(context);
-    let nodes: Vec<String> = context.addnode.iter().cloned().chain(context.peers.iter().map(ToString::to_string)).collect();
+    let nodes: Vec<String> = context
+        .addnode
+        .iter()
+        .cloned()
+        .chain(context.peers.iter().map(ToString::to_string))
+        .collect();
     change.set("nodes", &nodes.join(" "));
     change.push(
         r#"
@@ -21,7 +30,12 @@ if systemctl is-active -q bitcoind; then
 fi
 "#,
     );
-    Step { id: "peers", files: vec![file], fact: Script::new("true"), change }
+    Step {
+        id: "peers",
+        files: vec![file],
+        fact: Script::new("true"),
+        change,
+    }
 }
 
 /// The service, on the right chain and running the profile's bitcoind.
@@ -29,22 +43,37 @@ pub(super) fn node(context: &HostContext) -> Step {
     let files = vec![
         HostFile::public(
             "/etc/bitcoin/bitcoin.conf",
-            render("bitcoin.conf.j2", include_str!("../../../../templates/host/bitcoin.conf.j2"), context),
+            render(
+                "bitcoin.conf.j2",
+                include_str!("../../../../templates/host/bitcoin.conf.j2"),
+                context,
+            ),
         ),
         HostFile::public(
             "/etc/systemd/system/bitcoind.service",
-            render("bitcoind.service.j2", include_str!("../../../../templates/host/bitcoind.service.j2"), context),
+            render(
+                "bitcoind.service.j2",
+                include_str!("../../../../templates/host/bitcoind.service.j2"),
+                context,
+            ),
         ),
         HostFile {
             path: "/home/workshop/.bitcoin/bitcoin.conf".into(),
             mode: 0o644,
             owner: "workshop:workshop",
-            content: render("participant.conf.j2", include_str!("../../../../templates/host/participant.conf.j2"), context)
-                .into_bytes(),
+            content: render(
+                "participant.conf.j2",
+                include_str!("../../../../templates/host/participant.conf.j2"),
+                context,
+            )
+            .into_bytes(),
         },
     ];
     let mut fact = with_chain(context);
-    fact.set("binary", &format!("{}/bin/bitcoind", context.closure.bitcoin));
+    fact.set(
+        "binary",
+        &format!("{}/bin/bitcoind", context.closure.bitcoin),
+    );
     fact.push(
         r#"
 [ -L /etc/systemd/system/multi-user.target.wants/bitcoind.service ] || { echo "not enabled"; exit 1; }
@@ -60,13 +89,19 @@ systemctl daemon-reload
 systemctl enable -q bitcoind
 systemctl restart bitcoind || { journalctl -u bitcoind -n 15 --no-pager -o cat; exit 1; }
 "#;
-    Step { id: "node", files, fact, change: Script::new(change) }
+    Step {
+        id: "node",
+        files,
+        fact,
+        change: Script::new(change),
+    }
 }
 
 fn with_chain(context: &HostContext) -> Script {
     let chain = context.chain;
-    let mut script =
-        Script::default().with("chain", chain.name).with("rpc_port", &chain.rpc_port.to_string());
+    let mut script = Script::default()
+        .with("chain", chain.name)
+        .with("rpc_port", &chain.rpc_port.to_string());
     script.push(
         r#"cli() { timeout 20 /usr/local/bin/bitcoin-cli -datadir=/nonexistent -rpcport="$rpc_port" -rpccookiefile=/run/bitcoind/cookie "$@"; }"#,
     );

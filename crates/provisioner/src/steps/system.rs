@@ -22,7 +22,12 @@ printf '127.0.1.1 %s\n' "$word" >> /etc/hosts
         script.push(body);
         script
     };
-    Step { id: "hostname", files: vec![], fact: with(fact), change: with(change) }
+    Step {
+        id: "hostname",
+        files: vec![],
+        fact: with(fact),
+        change: with(change),
+    }
 }
 
 /// The tools that participants work with and the toolchain that rebuilds Bitcoin Core.
@@ -41,15 +46,26 @@ set -- /usr/include/sys/sdt.h /usr/include/*/sys/sdt.h
 [ -e "$1" ] || [ -e "$2" ] || missing="$missing sys/sdt.h"
 [ -z "$missing" ] || { echo "missing:$missing"; exit 1; }
 "#;
-    let mut change = Script::default().with("packages", &crate::packages::names().join(" "));
+    let packages: Vec<&str> = crate::packages::PACKAGES
+        .iter()
+        .flat_map(|group| group.names)
+        .copied()
+        .collect();
+    let mut change = Script::default().with("packages", &packages.join(" "));
     change.push(
         r#"
 export DEBIAN_FRONTEND=noninteractive
 apt-get -qq -o DPkg::Lock::Timeout=120 update
-apt-get -qq -y -o DPkg::Lock::Timeout=120 --no-install-recommends install $packages
+apt-get -qq -y -o DPkg::Lock::Timeout=120 --no-install-recommends install \
+  $packages "linux-headers-$(dpkg --print-architecture)"
 "#,
     );
-    Step { id: "packages", files: vec![], fact: Script::new(fact), change }
+    Step {
+        id: "packages",
+        files: vec![],
+        fact: Script::new(fact),
+        change,
+    }
 }
 
 /// What `workshop` on the host and whoever logs in are told.
@@ -72,7 +88,11 @@ pub(super) fn about(context: &HostContext) -> Step {
             HostFile::public("/etc/workshop/host.json", format!("{about:#}\n")),
             HostFile::public(
                 "/etc/motd",
-                render("motd.j2", include_str!("../../../../templates/host/motd.j2"), context),
+                render(
+                    "motd.j2",
+                    include_str!("../../../../templates/host/motd.j2"),
+                    context,
+                ),
             ),
         ],
     )

@@ -10,10 +10,17 @@ pub(super) fn nix(context: &HostContext) -> Step {
         files: vec![
             HostFile::public(
                 "/etc/nix/nix.conf",
-                render("nix.conf.j2", include_str!("../../../../templates/host/nix.conf.j2"), context),
+                render(
+                    "nix.conf.j2",
+                    include_str!("../../../../templates/host/nix.conf.j2"),
+                    context,
+                ),
             ),
             // nix-shell would otherwise look for bash in <nixpkgs>, which is not here.
-            HostFile::public("/etc/profile.d/workshop.sh", "export NIX_BUILD_SHELL=/bin/bash\n"),
+            HostFile::public(
+                "/etc/profile.d/workshop.sh",
+                "export NIX_BUILD_SHELL=/bin/bash\n",
+            ),
         ],
         // A command without a login shell (`ssh WORD nix-shell …`) reads no profile, but PAM reads this.
         fact: Script::new("grep -qx NIX_BUILD_SHELL=/bin/bash /etc/environment"),
@@ -27,16 +34,21 @@ pub(super) fn nix(context: &HostContext) -> Step {
 /// The closure, substituted into the host's own store and activated as a profile generation.
 pub(super) fn closure(context: &HostContext) -> Step {
     let with = |body| {
-        let mut script =
-            Script::default().with("path", context.closure.host.as_str()).with("profile", PROFILE);
+        let mut script = Script::default()
+            .with("path", context.closure.host.as_str())
+            .with("profile", PROFILE);
         script.push(body);
         script
     };
     Step {
         id: "closure",
         files: vec![],
-        fact: with(r#"now=$(readlink -f "$profile"); echo "the profile is $now"; [ "$now" = "$path" ] && [ -x "$path/bin/workshop" ]"#),
-        change: with("nix-store --quiet --realise \"$path\" >/dev/null\nnix-env --quiet --profile \"$profile\" --set \"$path\""),
+        fact: with(
+            r#"now=$(readlink -f "$profile"); echo "the profile is $now"; [ "$now" = "$path" ] && [ -x "$path/bin/workshop" ]"#,
+        ),
+        change: with(
+            "nix-store --quiet --realise \"$path\" >/dev/null\nnix-env --quiet --profile \"$profile\" --set \"$path\"",
+        ),
     }
 }
 
@@ -63,7 +75,10 @@ pub(super) fn commands() -> Step {
 pub(super) fn tree(context: &HostContext) -> Step {
     let with = |body| {
         let mut script = Script::default()
-            .with("archive", &format!("{}/bitcoin.tar.zst", context.closure.tree))
+            .with(
+                "archive",
+                &format!("{}/bitcoin.tar.zst", context.closure.tree),
+            )
             .with("tree", TREE)
             .with("stamp", "/var/lib/workshop/tree");
         script.push(body);
@@ -88,7 +103,12 @@ mv -T "$tree.unpacking" "$tree"
 printf '%s\n' "$archive" > "$stamp.new"
 mv "$stamp.new" "$stamp"
 "#;
-    Step { id: "build tree", files: vec![], fact: with(fact), change: with(change) }
+    Step {
+        id: "build tree",
+        files: vec![],
+        fact: with(fact),
+        change: with(change),
+    }
 }
 
 /// `nix-shell` in the tree. The file in the tree is put there once; it is the participant's then.
@@ -96,9 +116,18 @@ pub(super) fn shell() -> Step {
     Step {
         id: "nix shell",
         files: vec![
-            HostFile::public("/etc/workshop/nix/native.nix", include_str!("../../../../nix/native.nix")),
-            HostFile::public("/etc/workshop/nix/shell.nix", include_str!("../../../../nix/shell.nix")),
-            HostFile::public("/etc/workshop/nix/tree-shell.nix", include_str!("../../../../templates/host/shell.nix.j2")),
+            HostFile::public(
+                "/etc/workshop/nix/native.nix",
+                include_str!("../../../../nix/native.nix"),
+            ),
+            HostFile::public(
+                "/etc/workshop/nix/shell.nix",
+                include_str!("../../../../nix/shell.nix"),
+            ),
+            HostFile::public(
+                "/etc/workshop/nix/tree-shell.nix",
+                include_str!("../../../../templates/host/shell.nix.j2"),
+            ),
         ],
         fact: Script::new(&format!("[ -e {TREE}/shell.nix ]")),
         change: Script::new(&format!(
@@ -126,5 +155,10 @@ ln -sfn "$build" "/lib/modules/$release/build"
 common=${build%-"$arch"}-common
 [ ! -d "$common" ] || ln -sfn "$common" "/lib/modules/$release/source"
 "#;
-    Step { id: "kernel headers", files: vec![], fact: Script::new(fact), change: Script::new(change) }
+    Step {
+        id: "kernel headers",
+        files: vec![],
+        fact: Script::new(fact),
+        change: Script::new(change),
+    }
 }

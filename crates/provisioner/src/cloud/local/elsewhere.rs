@@ -1,0 +1,60 @@
+//! Where there is no Linux there are no local hosts: the same face, and one clear error.
+
+use std::convert::Infallible;
+use std::env::consts::OS;
+use std::net::IpAddr;
+
+use super::{ImageId, Leftover, LocalError};
+use crate::cloud::{HostSpec, HostStatus, WorkshopId};
+
+/// Local hosts, which this system cannot have: no value of this type exists.
+#[derive(Debug)]
+pub struct Local {
+    never: Infallible,
+}
+
+#[expect(
+    clippy::unused_async,
+    missing_docs,
+    reason = "the same face as on Linux, where the documentation is"
+)]
+impl Local {
+    pub fn new(_workshop: WorkshopId) -> Result<Self, LocalError> {
+        Err(LocalError::NotLinux { system: OS })
+    }
+
+    pub async fn ensure_image(
+        &self,
+        _progress: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<ImageId, LocalError> {
+        match self.never {}
+    }
+
+    pub async fn ensure_network(&self) -> Result<(), LocalError> {
+        match self.never {}
+    }
+
+    pub async fn list(&self) -> Result<Vec<HostStatus>, LocalError> {
+        match self.never {}
+    }
+
+    pub async fn create(&self, _spec: &HostSpec) -> Result<IpAddr, LocalError> {
+        match self.never {}
+    }
+
+    pub async fn destroy(&self, _name: &str) -> Result<(), LocalError> {
+        match self.never {}
+    }
+
+    pub async fn destroy_all(&self) -> Result<(), LocalError> {
+        match self.never {}
+    }
+
+    pub fn leftovers(&self) -> Result<Vec<Leftover>, LocalError> {
+        match self.never {}
+    }
+
+    pub fn all_leftovers() -> Result<Vec<Leftover>, LocalError> {
+        Err(LocalError::NotLinux { system: OS })
+    }
+}

@@ -1,0 +1,244 @@
+//! Makes a list of steps true on one host: facts in one round trip, changes in a second one.
+
+use std::time::Duration;
+
+use crate::host::{Limits, Output, Ssh, SshError};
+use crate::job::Reporter;
+use crate::step::{self, Mark, Seen, Step, TAIL};
+
+/// A first provisioning unpacks a build tree and starts a node; a slow disk may need minutes.
+const CHANGE: Limits = Limits {
+    deadline: Duration::from_secs(1800),
+    output: 1 << 20,
+};
+
+/// What became of one step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepResult {
+    /// It was so already.
+    Unchanged,
+    /// It was made so.
+    Changed,
+    /// It is not so: looked at only, or a step before it failed. What the fact printed.
+    Wanting(String),
+}
+
+/// A host's steps could not all be made true.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum RunError {
+    /// The host could not be talked to.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Ssh(#[from] SshError),
+    /// A step's change failed.
+    #[error("{host}: step `{step}` failed with status {status}{}", shown(tail))]
+    #[diagnostic(help(
+        "Mend it there (`workshop ssh {host}`) or here, and run `workshop provision` again; it goes on from this step."
+    ))]
+    Step {
+        /// The host's word.
+        host: String,
+        /// The step.
+        step: String,
+        /// The exit status.
+        status: i32,
+        /// Its last lines.
+        tail: Vec<String>,
+    },
+    /// A step's change ended well and did not help.
+    #[error("{host}: step `{step}` was done and is still not so{}", shown(tail))]
+    #[diagnostic(help("Look at it there: `workshop ssh {host}`."))]
+    Useless {
+        /// The host's word.
+        host: String,
+        /// The step.
+        step: String,
+        /// What the second look printed last.
+        tail: Vec<String>,
+    },
+    /// The host's answer was not the answer to our script.
+    #[error("{host}: gave no proper answer to {what}{}", shown(tail))]
+    #[diagnostic(help(
+        "Is /bin/sh there, and does root's shell start-up print or exit? Look with `workshop ssh {host}`."
+    ))]
+    Answer {
+        /// The host's word.
+        host: String,
+        /// Which script.
+        what: &'static str,
+        /// Its last lines.
+        tail: Vec<String>,
+    },
+}
+
+fn shown(tail: &[String]) -> String {
+    tail.iter().map(|line| format!("\n  | {line}")).collect()
+}
+
+/// A nonce for one script: what a step prints can then not be taken for our own lines.
+fn nonce() -> String {
+    use std::hash::{BuildHasher as _, RandomState};
+    format!("{:016x}", RandomState::new().hash_one(0))
+}
+
+/// Looks at every step in one round trip and changes nothing.
+pub async fn gather(host: &str, ssh: &Ssh, steps: &[Step]) -> Result<Vec<Seen>, RunError> {
+    let nonce = nonce();
+    let output = ssh
+        .run(&step::gather(steps, &nonce), Limits::default())
+        .await?;
+    step::read_gathered(steps, &nonce, &output.text).ok_or_else(|| RunError::Answer {
+        host: host.to_owned(),
+        what: "the gathering of facts",
+        tail: output.last_lines(TAIL),
+    })
+}
+
+/// Changes what was not satisfied, in order, and looks at each again.
+pub async fn change(
+    host: &str,
+    ssh: &Ssh,
+    steps: &[Step],
+    seen: &[Seen],
+    report: &Reporter,
+) -> Result<Vec<StepResult>, RunError> {
+    let wanting: Vec<&Step> = steps
+        .iter()
+        .zip(seen)
+        .filter(|(_, seen)| **seen != Seen::Satisfied)
+        .map(|(step, _)| step)
+        .collect();
+    if !wanting.is_empty() {
+        let nonce = nonce();
+        let total = wanting.len() as u64;
+        let mut ended = 0;
+        let output = ssh
+            .run_lines(
+                &step::change(&wanting, &nonce),
+                CHANGE,
+                |line| match step::read_mark(&nonce, line) {
+                    Some(Mark::Begin(id)) => report.progress(id, ended, total),
+                    Some(Mark::End(..)) => ended += 1,
+                    None => {}
+                },
+            )
+            .await?;
+        read_changes(host, &nonce, &wanting, &output)?;
+    }
+    Ok(seen
+        .iter()
+        .map(|seen| {
+            if *seen == Seen::Satisfied {
+                StepResult::Unchanged
+            } else {
+                StepResult::Changed
+            }
+        })
+        .collect())
+}
+
+/// Every wanted step must have ended well, one after the other.
+fn read_changes(
+    host: &str,
+    nonce: &str,
+    wanting: &[&Step],
+    output: &Output,
+) -> Result<(), RunError> {
+    let mut tail = Vec::new();
+    let mut expected = wanting.iter();
+    for line in output.text.lines() {
+        match step::read_mark(nonce, line) {
+            None => tail.push(line),
+            Some(Mark::Begin(_)) => tail.clear(),
+            Some(Mark::End(step, status, look)) => {
+                let tail = crate::host::ssh::last_lines(&tail.join("\n"), TAIL);
+                let host = host.to_owned();
+                if status != 0 {
+                    return Err(RunError::Step {
+                        host,
+                        step,
+                        status,
+                        tail,
+                    });
+                }
+                if look != 0 {
+                    return Err(RunError::Useless { host, step, tail });
+                }
+                if expected.next().is_none_or(|wanted| wanted.id != step) {
+                    return Err(RunError::Answer {
+                        host,
+                        what: "the changes",
+                        tail,
+                    });
+                }
+            }
+        }
+    }
+    match expected.next() {
+        None => Ok(()),
+        Some(_) => Err(RunError::Answer {
+            host: host.to_owned(),
+            what: "the changes",
+            tail: output.last_lines(TAIL),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Script;
+
+    fn step(id: &'static str) -> Step {
+        Step {
+            id,
+            files: vec![],
+            fact: Script::new("true"),
+            change: Script::new("true"),
+        }
+    }
+
+    fn read(text: &str) -> Result<(), String> {
+        let (a, b) = (step("one"), step("two"));
+        let output = Output {
+            status: Some(0),
+            text: text.into(),
+            cut: false,
+        };
+        read_changes("abandon", "n", &[&a, &b], &output).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_failed_step_shows_its_own_last_lines() {
+        let text = "@workshop-n begin one\nfine\n@workshop-n end one 0 0\n\
+                    @workshop-n begin two\nE: no such package\n@workshop-n end two 100 0\n";
+        assert_eq!(
+            read(text),
+            Err("abandon: step `two` failed with status 100\n  | E: no such package".into())
+        );
+    }
+
+    #[test]
+    fn a_connection_that_ends_early_is_no_success() {
+        assert!(
+            read("@workshop-n begin one\n@workshop-n end one 0 0\n")
+                .unwrap_err()
+                .contains("no proper answer")
+        );
+        assert!(read("").is_err());
+        assert_eq!(
+            read("@workshop-n end one 0 0\n@workshop-n end two 0 0\n"),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn a_change_that_did_not_help_is_an_error() {
+        let text = "@workshop-n begin one\nthe profile is x\n@workshop-n end one 0 1\n";
+        assert!(
+            read(text)
+                .unwrap_err()
+                .starts_with("abandon: step `one` was done and is still not so")
+        );
+    }
+}

@@ -6,10 +6,19 @@
 
 pub mod cloud;
 pub mod host;
+pub mod inventory;
 pub mod job;
+pub mod names;
 pub mod nix;
 pub mod packages;
+pub mod participants;
+pub mod plan;
+mod provision;
 pub mod run;
+pub mod ssh_files;
 pub mod state;
 pub mod step;
 pub mod steps;
+mod suggest;
+
+pub use provision::{Failure, HostReport, Options, ProvisionError, provision};

@@ -1,0 +1,287 @@
+//! The fields of an inventory, as one table: what may stand where, for the reader and for the schema.
+
+use super::values::{MAX_CPUS, MAX_PARALLEL, MAX_PIDS, MAX_SPARE, MIN_PIDS};
+
+/// A mapping with known fields.
+pub(crate) struct Section {
+    /// As it is called in messages.
+    pub(crate) title: &'static str,
+    pub(crate) doc: &'static str,
+    pub(crate) fields: &'static [Field],
+}
+
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) doc: &'static str,
+    pub(crate) form: Form,
+    pub(crate) required: bool,
+    /// What is taken when the field is missing, as it would be written.
+    pub(crate) default: Option<&'static str>,
+}
+
+/// What may stand in a field, as far as an editor can tell without the other fields and the disk.
+pub(crate) enum Form {
+    Text,
+    /// `2027-02-20`
+    Date,
+    /// `2027-02-21T20:00:00+01:00`
+    Moment,
+    /// `3GiB`
+    Size,
+    Word(&'static [(&'static str, &'static str)]),
+    Integer {
+        min: u64,
+        max: u64,
+    },
+    Number {
+        min: f64,
+        max: f64,
+    },
+    Version,
+    Section(&'static Section),
+    List(&'static Form),
+    AnyOf(&'static [Form]),
+}
+
+const fn field(name: &'static str, form: Form, doc: &'static str) -> Field {
+    Field {
+        name,
+        doc,
+        form,
+        required: false,
+        default: None,
+    }
+}
+
+impl Field {
+    const fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    const fn or(mut self, default: &'static str) -> Self {
+        self.default = Some(default);
+        self
+    }
+}
+
+pub(crate) const INVENTORY: Section = Section {
+    title: "the inventory",
+    doc: "A workshop: what is taught, on which hosts, to whom.",
+    fields: &[
+        field(
+            "workshop",
+            Form::Section(&WORKSHOP),
+            "What it is called and when it takes place.",
+        )
+        .required(),
+        field(
+            "bitcoin",
+            Form::Section(&BITCOIN),
+            "The Bitcoin Core of every host.",
+        ),
+        field(
+            "hosts",
+            Form::Section(&HOSTS),
+            "Where the hosts come from and how big they are.",
+        ),
+        field(
+            "participants",
+            Form::List(&Form::AnyOf(&[
+                Form::Section(&PARTICIPANT),
+                Form::Section(&FOLDER),
+            ])),
+            "Who gets a host: one person an entry, or a folder of keys.",
+        ),
+    ],
+};
+
+pub(crate) const WORKSHOP: Section = Section {
+    title: "workshop",
+    doc: "What it is called and when it takes place.",
+    fields: &[
+        field(
+            "name",
+            Form::Text,
+            "As it stands on the hosts and in handouts.",
+        )
+        .required(),
+        field("date", Form::Date, "The first day, such as 2027-02-20."),
+        field(
+            "deadline",
+            Form::Moment,
+            "When the servers are no longer needed, with the offset from UTC: 2027-02-21T20:00:00+01:00.",
+        ),
+    ],
+};
+
+pub(crate) const BITCOIN: Section = Section {
+    title: "bitcoin",
+    doc: "The Bitcoin Core of every host.",
+    fields: &[
+        field(
+            "source",
+            Form::AnyOf(&[
+                Form::Word(&[
+                    (
+                        "crate",
+                        "the tree in the crate registry, without the wallet",
+                    ),
+                    ("release", "an official release, by its version"),
+                ]),
+                Form::Section(&SOURCE_PATH),
+            ]),
+            "Where the source comes from: crate, release, or {path: DIR}.",
+        )
+        .or("crate"),
+        field(
+            "version",
+            Form::Version,
+            "31.99 from the crate; 28.0, 29.0, 30.0 or 31.0 as a release.",
+        ),
+        field(
+            "chain",
+            Form::Word(&[
+                ("testnet4", "the newest test network"),
+                ("signet", "the signed test network"),
+                ("testnet3", "the old test network, large"),
+                ("regtest", "a private network: blocks on demand"),
+            ]),
+            "The network the nodes are on.",
+        )
+        .or("testnet4"),
+        field(
+            "prune",
+            Form::Integer {
+                min: 0,
+                max: 10_000_000,
+            },
+            "MiB of blocks a node keeps, 550 or more; 0 keeps all, 1 leaves pruning to RPC.",
+        )
+        // Room to reorganise on a test network, a few times the smallest target.
+        .or("2000"),
+        field(
+            "addnode",
+            Form::List(&Form::Text),
+            "Nodes to connect to beside the workshop's own: host or host:port.",
+        ),
+    ],
+};
+
+pub(crate) const SOURCE_PATH: Section = Section {
+    title: "source",
+    doc: "A source tree on this machine.",
+    fields: &[field("path", Form::Text, "The folder of the tree.").required()],
+};
+
+pub(crate) const HOSTS: Section = Section {
+    title: "hosts",
+    doc: "Where the hosts come from and how big they are.",
+    fields: &[
+        field(
+            "provider",
+            Form::Word(&[(
+                "local",
+                "systemd-nspawn on this machine: for rehearsals, not a security boundary",
+            )]),
+            "Where the hosts come from.",
+        )
+        .or("local"),
+        field(
+            "spare",
+            Form::Integer {
+                min: 0,
+                max: MAX_SPARE,
+            },
+            "Ready hosts for people who walk in.",
+        )
+        .or("0"),
+        field(
+            "parallel",
+            Form::Integer {
+                min: 1,
+                max: MAX_PARALLEL,
+            },
+            "How many hosts are worked on side by side.",
+        )
+        .or("8"),
+        field("limits", Form::Section(&LIMITS), "What each host may use."),
+    ],
+};
+
+pub(crate) const LIMITS: Section = Section {
+    title: "hosts.limits",
+    doc: "What each host may use.",
+    fields: &[
+        // One compiler process and the node beside it.
+        field("memory", Form::Size, "Such as 3GiB, 512MiB or 2GB.").or("3GiB"),
+        field(
+            "cpus",
+            Form::Number {
+                min: 0.1,
+                max: MAX_CPUS,
+            },
+            "Processors; fractions are allowed.",
+        )
+        .or("2"),
+        field(
+            "pids",
+            Form::Integer {
+                min: MIN_PIDS,
+                max: MAX_PIDS,
+            },
+            "Processes and threads.",
+        )
+        .or("2048"),
+        field(
+            "disk",
+            Form::Size,
+            "Such as 20GiB; without it, the machine's free space.",
+        ),
+    ],
+};
+
+pub(crate) const PARTICIPANT: Section = Section {
+    title: "a participant",
+    doc: "A person and their key.",
+    fields: &[
+        field(
+            "name",
+            Form::Text,
+            "Unique: the host's word belongs to this name.",
+        )
+        .required(),
+        field(
+            "initials",
+            Form::Text,
+            "One to four letters; made from the name when missing.",
+        ),
+        field(
+            "key",
+            Form::Text,
+            "An ssh-ed25519 public key, or the path of the file it is in.",
+        )
+        .required(),
+    ],
+};
+
+pub(crate) const FOLDER: Section = Section {
+    title: "a folder of keys",
+    doc: "One participant for each *.pub file of a folder, named by the file.",
+    fields: &[field("folder", Form::Text, "The folder, such as keys/.").required()],
+};
+
+/// The section in which a field of that name is known, to tell people where it belongs.
+pub(crate) fn home_of(name: &str) -> Option<&'static str> {
+    [
+        &WORKSHOP,
+        &BITCOIN,
+        &HOSTS,
+        &LIMITS,
+        &PARTICIPANT,
+        &INVENTORY,
+    ]
+    .into_iter()
+    .find(|section| section.fields.iter().any(|field| field.name == name))
+    .map(|section| section.title)
+}

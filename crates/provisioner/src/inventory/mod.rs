@@ -1,0 +1,39 @@
+//! The inventory: `inventory.yaml` in, a checked [`Inventory`] or every problem of it out.
+
+pub mod edit;
+mod fields;
+mod load;
+mod people;
+mod problem;
+mod read;
+mod schema;
+mod sections;
+mod tree;
+mod types;
+mod values;
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+pub use load::{Loaded, MAX_INVENTORY};
+pub use problem::{Finding, Problems};
+pub use schema::schema;
+pub use types::{
+    Bitcoin, Chain, Hosts, Inventory, Limits, Participant, ProviderKind, Source, Workshop,
+};
+pub use values::{Cpus, NodeAddress, Size, Version};
+
+/// Bytes of the file that a message points at.
+type Place = Range<usize>;
+
+/// A path as an inventory writes it: relative to the inventory's own folder, `~` being the home.
+fn resolve(written: &str, folder: &Path) -> PathBuf {
+    let written = written.trim();
+    if let Some(rest) = written.strip_prefix('~')
+        && (rest.is_empty() || rest.starts_with('/'))
+        && let Ok(home) = etcetera::home_dir()
+    {
+        return home.join(rest.trim_start_matches('/'));
+    }
+    folder.join(written)
+}

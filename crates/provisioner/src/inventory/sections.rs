@@ -1,0 +1,343 @@
+//! The sections `workshop`, `bitcoin` and `hosts`, and the rules between their fields.
+
+use std::fs;
+use std::path::Path;
+
+use super::fields::{BITCOIN, HOSTS, LIMITS, SOURCE_PATH, WORKSHOP};
+use super::problem::Report;
+use super::read::{Fields, Text, scalar};
+use super::tree::{Kind, Node};
+use super::types::{Bitcoin, Chain, Hosts, Limits, ProviderKind, Source, Workshop};
+use super::values::{
+    self, Bad, Cpus, MAX_PARALLEL, MAX_PIDS, MAX_SPARE, MIN_MEMORY, MIN_PIDS, MIN_PRUNE,
+    NodeAddress, Size, Version,
+};
+use super::{Place, resolve};
+
+impl Fields<'_> {
+    /// Parses a field; a missing one from the default of the table. `None` where there is neither, or
+    /// where a problem was reported.
+    fn parse<T>(
+        &self,
+        name: &str,
+        report: &mut Report,
+        parse: impl Fn(&str) -> Result<T, Bad>,
+    ) -> Option<T> {
+        match self.text(name, report) {
+            Some(Text { text, span }) => match parse(text.trim()) {
+                Ok(value) => Some(value),
+                Err(Bad { message, help }) => {
+                    report.problem(&span, message, help);
+                    None
+                }
+            },
+            None => parse(self.default(name)?).ok(),
+        }
+    }
+}
+
+pub(super) fn workshop(
+    node: Option<&Node>,
+    place: &Place,
+    now: jiff::Timestamp,
+    report: &mut Report,
+) -> Option<Workshop> {
+    let fields = WORKSHOP.read(node, place, report);
+    let name = fields.parse("name", report, values::workshop_name);
+    let date = fields.parse("date", report, values::date);
+    let deadline = fields.parse("deadline", report, values::moment);
+    if let (Some(deadline), Some(node)) = (&deadline, fields.value("deadline")) {
+        if date.is_some_and(|date| deadline.date() < date) {
+            report.problem(
+                &node.span,
+                "the deadline is before the workshop's date",
+                "the servers would be gone before anybody came: move one of the two",
+            );
+        } else if deadline.timestamp() < now {
+            report.remark(
+                &node.span,
+                "the deadline is in the past",
+                "the servers count as no longer needed: move the deadline if they are",
+            );
+        }
+    }
+    Some(Workshop {
+        name: name?,
+        date,
+        deadline,
+    })
+}
+
+pub(super) fn bitcoin(
+    node: Option<&Node>,
+    place: &Place,
+    folder: &Path,
+    report: &mut Report,
+) -> Option<Bitcoin> {
+    let fields = BITCOIN.read(node, place, report);
+    let source = source(&fields, folder, report);
+    let version = version(&fields, source.as_ref(), report);
+    let chain = fields.parse("chain", report, chain);
+    let prune = fields.parse("prune", report, values::prune);
+    let addnode = addnode(&fields, report);
+    Some(Bitcoin {
+        source: source?,
+        version: version?,
+        chain: chain?,
+        prune: prune?,
+        addnode,
+    })
+}
+
+fn source(fields: &Fields<'_>, folder: &Path, report: &mut Report) -> Option<Source> {
+    if let Some(node) = fields.value("source")
+        && matches!(node.kind, Kind::Map(_))
+    {
+        let place = fields.key("source").cloned().unwrap_or_default();
+        let inner = SOURCE_PATH.read(Some(node), &place, report);
+        return tree_at(inner.text("path", report)?, folder, report);
+    }
+    #[derive(Clone, Copy)]
+    enum Known {
+        Crate,
+        Release,
+    }
+    let known = fields.parse("source", report, |text| {
+        values::word(
+            text,
+            "a source of Bitcoin Core",
+            &[("crate", Known::Crate), ("release", Known::Release)],
+            &[(
+                "path",
+                "`source: path` does not say which path",
+                "write `source: {path: DIR}`, with the folder of the tree",
+            )],
+        )
+    });
+    known.map(|known| match known {
+        Known::Crate => Source::Crate,
+        Known::Release => Source::Release,
+    })
+}
+
+/// A tree of Bitcoin Core in a folder of this machine.
+fn tree_at(path: Text<'_>, folder: &Path, report: &mut Report) -> Option<Source> {
+    let tree = resolve(path.text, folder);
+    // The file that task 5 edits; every line of Core since 2011 has it.
+    if tree.join("src/init.cpp").is_file() {
+        return Some(Source::Path(tree));
+    }
+    let what = match fs::metadata(&tree) {
+        Err(_) => "there is no such folder",
+        Ok(metadata) if !metadata.is_dir() => "it is not a folder",
+        Ok(_) => "it has no src/init.cpp, so it is not a source tree of Bitcoin Core",
+    };
+    report.problem(
+        &path.span,
+        format!("`{}`: {what}", tree.display()),
+        "name the folder of a whole tree, such as a git checkout; paths begin at the inventory's own folder",
+    );
+    None
+}
+
+/// `Some(None)` is right for a tree by path.
+#[expect(
+    clippy::option_option,
+    reason = "no version, and no valid version, are two things"
+)]
+fn version(
+    fields: &Fields<'_>,
+    source: Option<&Source>,
+    report: &mut Report,
+) -> Option<Option<Version>> {
+    let written = fields.text("version", report);
+    let text = written.as_ref().map(|written| written.text.trim());
+    let version = match source? {
+        Source::Crate => Version::of_crate(text),
+        Source::Release => Version::of_release(text),
+        Source::Path(_) => {
+            let Some(written) = written else {
+                return Some(None);
+            };
+            report.problem(
+                &written.span,
+                "a tree by path has no `version` of its own",
+                "remove this line: the tree says which version it is",
+            );
+            return None;
+        }
+    };
+    match version {
+        Ok(version) => Some(Some(version)),
+        Err(Bad { message, help }) => {
+            report.problem(&written?.span, message, help);
+            None
+        }
+    }
+}
+
+fn chain(text: &str) -> Result<Chain, Bad> {
+    let main = (
+        "the main network is not for a workshop: its blocks alone would fill every host",
+        "write one of `testnet4`, `signet`, `testnet3`, `regtest`",
+    );
+    let test = (
+        "there are two test networks of that name",
+        "write `testnet4` (the newest) or `testnet3`",
+    );
+    values::word(
+        text,
+        "a chain",
+        &Chain::ALL.map(|chain| (chain.as_str(), chain)),
+        &[
+            ("main", main.0, main.1),
+            ("mainnet", main.0, main.1),
+            ("test", test.0, test.1),
+            ("testnet", test.0, test.1),
+        ],
+    )
+}
+
+fn addnode(fields: &Fields<'_>, report: &mut Report) -> Vec<NodeAddress> {
+    let one;
+    let nodes = match fields.value("addnode") {
+        None => return Vec::new(),
+        Some(node) => match &node.kind {
+            Kind::List(nodes) => nodes.as_slice(),
+            // A single one needs no list.
+            Kind::Scalar(_) => {
+                one = [node.clone()];
+                &one
+            }
+            Kind::Null | Kind::Map(_) => {
+                report.problem(
+                    &node.span,
+                    format!(
+                        "`addnode` is a list of addresses, and this is {}",
+                        node.kind.describe()
+                    ),
+                    "write one a line behind a dash: `- node.example.org`",
+                );
+                return Vec::new();
+            }
+        },
+    };
+    let mut addresses = Vec::new();
+    for node in nodes {
+        let Some(written) = scalar(node, "addnode", report) else {
+            continue;
+        };
+        match NodeAddress::parse(written.text.trim()) {
+            Ok(address) => addresses.push(address),
+            Err(Bad { message, help }) => report.problem(&written.span, message, help),
+        }
+    }
+    addresses
+}
+
+pub(super) fn hosts(node: Option<&Node>, place: &Place, report: &mut Report) -> Option<Hosts> {
+    let fields = HOSTS.read(node, place, report);
+    let provider = fields.parse("provider", report, |text| {
+        const LATER: &str = "write `local`: hosts on this machine";
+        values::word(
+            text,
+            "a provider",
+            &[("local", ProviderKind::Local)],
+            &[
+                (
+                    "hetzner",
+                    "the provider `hetzner` is not in this version yet",
+                    LATER,
+                ),
+                (
+                    "existing",
+                    "the provider `existing` is not in this version yet",
+                    LATER,
+                ),
+            ],
+        )
+    });
+    let count =
+        |name: &'static str, min, max| move |text: &str| values::integer(text, name, min, max);
+    let spare = fields.parse("spare", report, count("spare", 0, MAX_SPARE));
+    let parallel = fields.parse("parallel", report, count("parallel", 1, MAX_PARALLEL));
+
+    let place = fields.key("limits").unwrap_or(place);
+    let limits = LIMITS.read(fields.value("limits"), place, report);
+    let memory = limits.parse("memory", report, Size::parse);
+    if let (Some(memory), Some(node)) = (memory, limits.value("memory"))
+        && memory < MIN_MEMORY
+    {
+        report.problem(
+            &node.span,
+            format!("{memory} of memory are too little for a host with a node"),
+            format!("write {MIN_MEMORY} or more; compiling Bitcoin Core wants about 2GiB"),
+        );
+    }
+    let cpus = limits.parse("cpus", report, Cpus::parse);
+    let pids = limits.parse("pids", report, count("pids", MIN_PIDS, MAX_PIDS));
+    let disk = limits.parse("disk", report, Size::parse);
+    // Counts of at most 2048, so they fit into any usize.
+    let count = |number: u64| usize::try_from(number).ok();
+    Some(Hosts {
+        provider: provider?,
+        spare: count(spare?)?,
+        parallel: count(parallel?)?,
+        limits: Limits {
+            memory: memory?,
+            cpus: cpus?,
+            pids: pids?,
+            disk,
+        },
+    })
+}
+
+/// What is right in each section and does not go together.
+pub(super) fn between(
+    bitcoin: (Option<&Bitcoin>, Option<&Node>),
+    hosts: (Option<&Hosts>, Option<&Node>),
+    report: &mut Report,
+) {
+    let (Some(core), Some(provided)) = (bitcoin.0, hosts.0) else {
+        return;
+    };
+    let span_of = |section: Option<&Node>, name: &str| {
+        let Kind::Map(pairs) = &section?.kind else {
+            return None;
+        };
+        let is = |key: &Node| matches!(&key.kind, Kind::Scalar(text) if text == name);
+        pairs
+            .iter()
+            .find(|(key, _)| is(key))
+            .map(|(_, value)| value.span.clone())
+    };
+    if let (Source::Release, ProviderKind::Local) = (&core.source, provided.provider)
+        && let Some(span) = span_of(bitcoin.1, "source")
+    {
+        report.problem(
+            &span,
+            "`source: release` does not go with the provider `local`: local hosts have no route to the internet, so their builder can fetch neither nixpkgs nor the release",
+            "write `source: crate`, or `source: {path: DIR}` with a tree of this machine",
+        );
+    }
+    let kept = Size::from_bytes(core.prune.saturating_mul(1 << 20));
+    if let Some(disk) = provided.limits.disk
+        && core.prune >= MIN_PRUNE
+        && kept >= disk
+    {
+        let span = span_of(bitcoin.1, "prune").or_else(|| {
+            let Kind::Map(pairs) = &hosts.1?.kind else {
+                return None;
+            };
+            let limits = pairs
+                .iter()
+                .find(|(key, _)| matches!(&key.kind, Kind::Scalar(text) if text == "limits"))?;
+            span_of(Some(&limits.1), "disk")
+        });
+        report.problem(
+            &span.unwrap_or_default(),
+            format!("a node keeps {kept} of blocks, and each host's disk is limited to {disk}"),
+            "lower `bitcoin.prune` or raise `hosts.limits.disk`",
+        );
+    }
+}

@@ -599,7 +599,40 @@ mod tests {
                 show(v2_settings(&none)),
                 systemd_properties(&none).join("\n"),
             ),
-            @""
+            @r"
+            memory.limit_in_bytes=3221225472
+            memory.memsw.limit_in_bytes=3221225472
+            memory.limit_in_bytes=3221225472
+            cpu.cfs_quota_us=150000
+            pids.max=2048
+
+            memory.max=3221225472
+            memory.swap.max=0
+            cpu.max=150000
+            pids.max=2048
+
+            MemoryMax=3221225472
+            CPUQuota=150%
+            TasksMax=2048
+            MemorySwapMax=0
+
+            without:
+            memory.limit_in_bytes=-1
+            memory.memsw.limit_in_bytes=-1
+            memory.limit_in_bytes=-1
+            cpu.cfs_quota_us=-1
+            pids.max=max
+
+            memory.max=max
+            memory.swap.max=max
+            cpu.max=max
+            pids.max=max
+
+            MemoryMax=infinity
+            CPUQuota=
+            TasksMax=infinity
+            MemorySwapMax=infinity
+            "
         );
         assert_eq!(quota_us(0.0), 1000);
     }

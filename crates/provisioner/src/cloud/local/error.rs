@@ -244,7 +244,10 @@ mod tests {
         };
         insta::assert_snapshot!(
             format!("{error}\n{}", error.help().unwrap()),
-            @r""
+            @r"
+            local hosts need what is not installed: systemd-nspawn, unshare, setpriv
+            on Debian or Ubuntu: apt-get install systemd-container util-linux
+            "
         );
     }
 }

@@ -1,0 +1,633 @@
+//! Real hosts on this machine: needs root and Linux, and fails where it does not have them.
+//!
+//! The first run builds the base image, which takes a minute or two.
+
+#[cfg(not(target_os = "linux"))]
+#[test]
+fn local_hosts_need_linux() {
+    panic!("the local provider can only be tested on Linux");
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    #![expect(clippy::print_stderr, reason = "a test says what it waits for")]
+
+    use std::io::{Read as _, Write as _};
+    use std::net::{IpAddr, SocketAddr, TcpStream};
+    use std::path::{Path, PathBuf};
+    use std::process::{Command, Output, Stdio};
+    use std::time::{Duration, Instant};
+
+    use provisioner::cloud::local::{LeftoverKind, Local, LocalError};
+    use provisioner::cloud::{HostLimits, HostSpec, WorkshopId};
+
+    const ALL: &str = "/var/lib/workshop/local";
+
+    /// Says to [`helper_process`] which workshop and which folder of keys it works with.
+    const HELPER: &str = "WORKSHOP_TEST_HELPER";
+
+    /// A workshop of one test, which is gone when the test is over, however it ends.
+    struct Room {
+        id: WorkshopId,
+        local: Local,
+        keys: tempfile::TempDir,
+    }
+
+    impl Room {
+        async fn new() -> Self {
+            let id = WorkshopId::random().unwrap();
+            let local = match Local::new(id.clone()) {
+                Ok(local) => local,
+                Err(error) => panic!("this test makes real hosts: {error}"),
+            };
+            let room = Self {
+                id,
+                local,
+                keys: tempfile::tempdir().unwrap(),
+            };
+            room.keygen("root");
+            let said = |line: String| eprintln!("{line}");
+            room.local.ensure_image(&said).await.unwrap();
+            room.local.ensure_network().await.unwrap();
+            room
+        }
+
+        fn keygen(&self, name: &str) {
+            let path = self.keys.path().join(name);
+            if !path.exists() {
+                let mut keygen = Command::new("ssh-keygen");
+                keygen.args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"]);
+                succeed(keygen.arg(path));
+            }
+        }
+
+        fn spec(&self, name: &str, index: u8) -> HostSpec {
+            self.keygen(name);
+            spec(self.keys.path(), name, index)
+        }
+
+        fn folder(&self, name: &str) -> PathBuf {
+            Path::new(ALL).join(self.id.as_str()).join(name)
+        }
+
+        /// Runs a command on a host, whose key must be the one that we gave it.
+        fn ssh(&self, name: &str, address: IpAddr, command: &str) -> Output {
+            let public = self.keys.path().join(format!("{name}.pub"));
+            let public = std::fs::read_to_string(public).unwrap();
+            let known = self.keys.path().join(format!("{name}.known"));
+            std::fs::write(&known, format!("{address} {public}")).unwrap();
+            Command::new("ssh")
+                .args([
+                    "-F",
+                    "none",
+                    "-o",
+                    "BatchMode=yes",
+                    "-o",
+                    "IdentitiesOnly=yes",
+                ])
+                .args(["-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10"])
+                .args(["-o", "GlobalKnownHostsFile=none", "-o"])
+                .arg(format!("UserKnownHostsFile={}", known.display()))
+                .arg("-i")
+                .arg(self.keys.path().join("root"))
+                .arg(format!("root@{address}"))
+                .arg(command)
+                .stdin(Stdio::null())
+                .output()
+                .unwrap()
+        }
+
+        /// Like [`Room::ssh`], for a command that succeeds.
+        fn says(&self, name: &str, address: IpAddr, command: &str) -> String {
+            let output = self.ssh(name, address, command);
+            let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{name}: {command}: {text}{errors}");
+            text
+        }
+
+        fn boot_id(&self, name: &str, address: IpAddr) -> String {
+            answers(address);
+            self.says(name, address, "cat /proc/sys/kernel/random/boot_id")
+        }
+
+        async fn runs(&self, name: &str) -> bool {
+            let hosts = self.local.list().await.unwrap();
+            hosts.iter().any(|host| host.name == name && host.running)
+        }
+
+        /// Everything on the machine that carries the workshop's id, looked for without the code
+        /// under test.
+        fn traces(&self) -> Vec<String> {
+            let id = self.id.as_str();
+            let mut traces = Vec::new();
+            let folder = Path::new(ALL).join(id);
+            if folder.exists() {
+                traces.push(folder.display().to_string());
+            }
+            for (what, mut command) in [
+                ("link", shell("ip -o link")),
+                ("cgroup", shell("find /sys/fs/cgroup -type d")),
+                ("process", shell("ps -eo pid,args")),
+                (
+                    "mount",
+                    shell("cat /proc/[0-9]*/mountinfo 2>/dev/null || :"),
+                ),
+                (
+                    "file",
+                    shell("find /run/systemd /tmp -maxdepth 4 2>/dev/null || :"),
+                ),
+            ] {
+                let text = succeed(&mut command);
+                let lines = text.lines().filter(|line| line.contains(id));
+                traces.extend(lines.map(|line| format!("{what} {line}")));
+            }
+            traces
+        }
+
+        async fn end(&self) {
+            self.local.destroy_all().await.unwrap();
+            assert_eq!(self.local.leftovers().unwrap(), []);
+            // The kernel takes mount namespaces and cables down on its own time.
+            eventually("no trace is left", || {
+                let traces = self.traces();
+                traces
+                    .is_empty()
+                    .then_some(())
+                    .ok_or(format!("{traces:#?}"))
+            });
+            // Of what is not there, nothing can be destroyed, and that is no error.
+            self.local.destroy("able").await.unwrap();
+            self.local.destroy_all().await.unwrap();
+        }
+    }
+
+    impl Drop for Room {
+        fn drop(&mut self) {
+            let local = self.local.clone();
+            let cleaning = std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build();
+                runtime.unwrap().block_on(local.destroy_all())
+            });
+            if let Ok(Err(error)) = cleaning.join() {
+                eprintln!("not cleaned up: {error}");
+            }
+        }
+    }
+
+    fn spec(keys: &Path, name: &str, index: u8) -> HostSpec {
+        let read = |file: &str| std::fs::read_to_string(keys.join(file)).unwrap();
+        HostSpec {
+            name: name.into(),
+            index,
+            host_key: read(name),
+            root_key: read("root.pub"),
+            limits: HostLimits {
+                memory_bytes: Some(512 << 20),
+                cpus: Some(1.5),
+                pids: Some(300),
+            },
+            binds: Vec::new(),
+        }
+    }
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    fn succeed(command: &mut Command) -> String {
+        let output = command.output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{command:?}: {errors}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Waits until `look` finds what it wants; what it says otherwise is the failure's text.
+    #[track_caller]
+    fn eventually<T>(what: &str, look: impl Fn() -> Result<T, String>) -> T {
+        let start = Instant::now();
+        loop {
+            match look() {
+                Ok(found) => return found,
+                Err(seen) if start.elapsed() > Duration::from_secs(60) => {
+                    panic!("waited in vain until {what}: {seen}");
+                }
+                Err(_) => std::thread::sleep(Duration::from_millis(50)),
+            }
+        }
+    }
+
+    /// Waits until sshd greets.
+    #[track_caller]
+    fn answers(address: IpAddr) {
+        let address = SocketAddr::new(address, 22);
+        eventually("SSH answers", || {
+            let timeout = Duration::from_secs(1);
+            let greet = || {
+                let mut stream = TcpStream::connect_timeout(&address, timeout)?;
+                stream.set_read_timeout(Some(timeout))?;
+                let mut greeting = [0; 4];
+                stream.read_exact(&mut greeting)?;
+                Ok::<_, std::io::Error>(greeting)
+            };
+            let greeting = greet().map_err(|error| format!("{address}: {error}"))?;
+            assert_eq!(&greeting, b"SSH-");
+            Ok(())
+        });
+    }
+
+    /// The processes whose command line holds this text.
+    fn processes(text: &str) -> Vec<u32> {
+        let listed = succeed(&mut shell("ps -eo pid,args"));
+        let lines = listed.lines().filter(|line| line.contains(text));
+        lines
+            .filter_map(|line| line.split_whitespace().next()?.parse().ok())
+            .collect()
+    }
+
+    /// What the files of this name in the host's cgroups hold.
+    fn cgroup_files(id: &WorkshopId, host: &str, file: &str) -> Vec<String> {
+        let folders = succeed(&mut shell("find /sys/fs/cgroup -type d"));
+        let ends = [
+            format!("/workshop-{id}/{host}"),
+            format!("/workshop-{id}-{host}.service"),
+        ];
+        folders
+            .lines()
+            .filter(|folder| ends.iter().any(|end| folder.ends_with(end)))
+            .filter_map(|folder| std::fs::read_to_string(Path::new(folder).join(file)).ok())
+            .map(|text| text.trim().to_owned())
+            .collect()
+    }
+
+    /// What a process does that a test wants to kill, or to see ended: it makes one host. Without
+    /// the variable it is no helper, and there is nothing to do.
+    #[tokio::test]
+    async fn helper_process() {
+        let Ok(what) = std::env::var(HELPER) else {
+            return;
+        };
+        let (id, keys) = what.split_once(' ').unwrap();
+        let local = Local::new(id.parse().unwrap()).unwrap();
+        let spec = spec(Path::new(keys), "able", 0);
+        local.create(&spec).await.unwrap();
+    }
+
+    fn helper(room: &Room) -> Command {
+        let mut helper = Command::new(std::env::current_exe().unwrap());
+        helper
+            .args(["--exact", "linux::helper_process", "--nocapture"])
+            .env(
+                HELPER,
+                format!("{} {}", room.id, room.keys.path().display()),
+            )
+            .stdout(Stdio::null());
+        helper
+    }
+
+    #[tokio::test]
+    async fn hosts_are_alike_apart_and_closed_in() {
+        let room = Room::new().await;
+        let (able, baker) = (room.spec("able", 0), room.spec("baker", 1));
+        let (a, b) = tokio::join!(room.local.create(&able), room.local.create(&baker));
+        let (a, b) = (a.unwrap(), b.unwrap());
+        answers(a);
+        answers(b);
+        assert_eq!(room.says("able", a, "hostname"), "able");
+        assert_eq!(room.says("baker", b, "hostname"), "baker");
+
+        let hosts = room.local.list().await.unwrap();
+        let names: Vec<_> = hosts.iter().map(|host| host.name.as_str()).collect();
+        assert_eq!(names, ["able", "baker"]);
+        assert!(hosts.iter().all(|host| host.running));
+        assert_eq!(hosts[0].address, a);
+
+        // The only host key is ours, and it is not the other host's.
+        let keys = room.says("able", a, "ls /etc/ssh/ssh_host_*");
+        assert_eq!(keys, "/etc/ssh/ssh_host_ed25519_key");
+        assert!(!room.ssh("baker", a, "true").status.success());
+        let machines = [
+            room.says("able", a, "cat /etc/machine-id"),
+            room.says("baker", b, "cat /etc/machine-id"),
+        ];
+        assert_ne!(machines[0], machines[1]);
+
+        // Limits, as the kernel of this machine has them.
+        let limit = |files: &[&str]| {
+            let mut found = files
+                .iter()
+                .flat_map(|file| cgroup_files(&room.id, "able", file));
+            found.next().unwrap()
+        };
+        let memory = limit(&["memory.max", "memory.limit_in_bytes"]);
+        assert_eq!(memory, (512u64 << 20).to_string());
+        assert_eq!(limit(&["pids.max"]), "300");
+        let quota = limit(&["cpu.max", "cpu.cfs_quota_us"]);
+        assert!(quota.starts_with("150000"), "{quota}");
+        // And they hold: the kernel refuses a process too many.
+        let forks = "\
+import os, signal, time
+children = []
+try:
+    for _ in range(400):
+        child = os.fork()
+        if child == 0:
+            time.sleep(60)
+            os._exit(0)
+        children.append(child)
+    print('all')
+except BlockingIOError:
+    print('refused')
+for child in children:
+    os.kill(child, signal.SIGKILL)
+";
+        let forks = format!("python3 -c \"{forks}\"");
+        assert_eq!(room.says("able", a, &forks), "refused");
+
+        // Tracing.
+        let mounts = room.says("able", a, "cat /proc/mounts");
+        for mount in [
+            " /sys/kernel/tracing tracefs ",
+            " /sys/kernel/debug debugfs ",
+            " /sys/fs/bpf bpf ",
+        ] {
+            assert!(mounts.contains(mount), "{mount} is not in\n{mounts}");
+        }
+        let script = "bpftrace -e 'BEGIN { printf(\"traced\\n\"); exit(); }'";
+        assert!(room.says("able", a, script).contains("traced"));
+        assert_eq!(
+            room.says("able", a, "systemctl show --property=DefaultLimitMEMLOCK"),
+            "DefaultLimitMEMLOCK=infinity"
+        );
+        // Everything is up, with nothing failed, and names need no DNS.
+        assert_eq!(
+            room.says("able", a, "systemctl is-system-running --wait"),
+            "running"
+        );
+        let name = "timeout 3 python3 -c 'import socket; print(socket.getfqdn())'";
+        assert_eq!(room.says("able", a, name), "able");
+
+        // To one another, and nowhere else.
+        room.says("able", a, &format!("ping -c 1 -W 5 {b}"));
+        assert_eq!(room.says("able", a, "ip route show default"), "");
+        let subnet = format!(
+            "{}/24",
+            a.to_string().trim_end_matches("10").to_owned() + "0"
+        );
+        assert!(room.says("able", a, "ip route").starts_with(&subnet));
+        let bridge = format!("/proc/sys/net/ipv4/conf/ws-{}/forwarding", room.id);
+        assert_eq!(std::fs::read_to_string(bridge).unwrap().trim(), "0");
+
+        // Once more changes nothing, but for the limits.
+        let before = room.boot_id("able", a);
+        let mut smaller = able.clone();
+        smaller.limits.pids = Some(200);
+        assert_eq!(room.local.create(&smaller).await.unwrap(), a);
+        assert_eq!(room.boot_id("able", a), before);
+        assert_eq!(limit(&["pids.max"]), "200");
+
+        // Another key is another host.
+        let mut other = able.clone();
+        other.host_key = baker.host_key.clone();
+        let refused = room.local.create(&other).await.unwrap_err();
+        assert!(
+            matches!(
+                refused,
+                LocalError::Different {
+                    what: "host key",
+                    ..
+                }
+            ),
+            "{refused:?}"
+        );
+        let clash = room.local.create(&room.spec("charlie", 1)).await;
+        assert!(
+            matches!(clash, Err(LocalError::SameIndex { .. })),
+            "{clash:?}"
+        );
+
+        // What exists is found, each by its kind, also without knowing whose it is.
+        let found = room.local.leftovers().unwrap();
+        for kind in [
+            LeftoverKind::Host,
+            LeftoverKind::Process,
+            LeftoverKind::Link,
+            LeftoverKind::Cgroup,
+            LeftoverKind::Folder,
+        ] {
+            assert!(
+                found.iter().any(|one| one.kind == kind),
+                "{kind:?}: {found:#?}"
+            );
+        }
+        // Its mounts are nobody else's.
+        assert!(
+            !found.iter().any(|one| one.kind == LeftoverKind::Mount),
+            "{found:#?}"
+        );
+        let of_all = Local::all_leftovers().unwrap();
+        assert!(of_all.iter().any(|one| one.workshop == room.id));
+
+        // One goes, the other stays.
+        room.local.destroy("able").await.unwrap();
+        assert_eq!(room.boot_id("baker", b).len(), 36);
+        assert!(!room.folder("able").exists());
+        assert!(processes(&format!("--machine={}-00", room.id)).is_empty());
+        room.end().await;
+    }
+
+    #[tokio::test]
+    async fn a_host_comes_back_as_it_was_left() {
+        let room = Room::new().await;
+        let cache = tempfile::tempdir().unwrap();
+        std::fs::write(cache.path().join("kept"), "precious").unwrap();
+        let mut able = room.spec("able", 0);
+        able.binds = vec![(cache.path().into(), "/var/cache/builder".into())];
+        let address = room.local.create(&able).await.unwrap();
+        let first = room.boot_id("able", address);
+        room.says(
+            "able",
+            address,
+            "echo mine >/root/note; echo new >/var/cache/builder/new",
+        );
+        let note = "cat /root/note /var/cache/builder/kept";
+
+        // A participant reboots it.
+        room.ssh("able", address, "systemctl reboot");
+        let second = eventually("it has rebooted", || {
+            let asked = room.ssh("able", address, "cat /proc/sys/kernel/random/boot_id");
+            let id = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
+            (id.len() == 36 && id != first)
+                .then_some(id.clone())
+                .ok_or(id)
+        });
+        assert!(room.runs("able").await);
+        assert_eq!(room.says("able", address, note), "mine\nprecious");
+
+        // A participant turns it off.
+        room.ssh("able", address, "systemctl poweroff");
+        eventually("it is off", || {
+            let running = processes(&format!("--machine={}-00", room.id));
+            running
+                .is_empty()
+                .then_some(())
+                .ok_or(format!("{running:?}"))
+        });
+        assert!(!room.runs("able").await);
+        assert_eq!(room.local.create(&able).await.unwrap(), address);
+        let third = room.boot_id("able", address);
+        assert_ne!(third, second);
+        assert_eq!(room.says("able", address, note), "mine\nprecious");
+
+        // systemd-nspawn is killed: the guest does not live on without it.
+        let nspawn = processes(&format!("--machine={}-00", room.id));
+        assert_eq!(nspawn.len(), 1);
+        succeed(&mut shell(&format!("kill -9 {}", nspawn[0])));
+        assert_eq!(room.local.create(&able).await.unwrap(), address);
+        assert_ne!(room.boot_id("able", address), third);
+        assert_eq!(room.says("able", address, note), "mine\nprecious");
+
+        // Its bridge is removed and made again: the host is plugged in again.
+        succeed(Command::new("ip").args(["link", "delete", &format!("ws-{}", room.id)]));
+        let before = room.local.create(&able).await.unwrap();
+        assert_eq!(before, address);
+        room.boot_id("able", address);
+
+        room.end().await;
+        // What was only shown to the host is still there, with what it wrote.
+        let kept = std::fs::read_to_string(cache.path().join("kept")).unwrap();
+        assert_eq!(kept, "precious");
+        assert!(cache.path().join("new").exists());
+    }
+
+    #[tokio::test]
+    async fn a_run_killed_at_any_moment_is_completed_by_the_next() {
+        let room = Room::new().await;
+        let able = room.spec("able", 0);
+
+        // A whole run in another process: its host outlives it and is found again.
+        succeed(&mut helper(&room));
+        let address = room.local.create(&able).await.unwrap();
+        let first = room.boot_id("able", address);
+        assert!(room.runs("able").await);
+        // Ctrl-C reaches a whole process group: the host is in another, and another session.
+        let nspawn = processes(&format!("--machine={}-00", room.id));
+        let session = format!("ps -o sid= -p {}", nspawn[0]);
+        assert_ne!(
+            succeed(&mut shell(&session)).trim(),
+            succeed(&mut shell(&format!("ps -o sid= -p {}", std::process::id()))).trim()
+        );
+        // Nothing of this process is open in it.
+        let open = succeed(&mut shell(&format!("readlink /proc/{}/fd/*", nspawn[0])));
+        assert!(!open.contains(&format!("{ALL}/{}\n", room.id)), "{open}");
+        room.local.destroy("able").await.unwrap();
+
+        for milliseconds in [2, 10, 20, 30, 45, 60, 90, 120, 180, 250, 400] {
+            let mut run = helper(&room).spawn().unwrap();
+            std::thread::sleep(Duration::from_millis(milliseconds));
+            run.kill().unwrap();
+            run.wait().unwrap();
+            let again = room.local.create(&able).await.unwrap();
+            assert_eq!(again, address);
+            answers(address);
+            assert_eq!(room.says("able", address, "hostname"), "able");
+            assert_ne!(room.boot_id("able", address), first);
+            assert_eq!(processes(&format!("--machine={}-00", room.id)).len(), 1);
+            room.local.destroy("able").await.unwrap();
+        }
+        room.end().await;
+    }
+
+    #[tokio::test]
+    async fn rests_of_hosts_are_found_and_removed() {
+        let room = Room::new().await;
+        // As a run leaves them that is killed while it makes or removes folders and cgroups.
+        for rest in [".able.new/upper", ".able.gone/upper/etc"] {
+            std::fs::create_dir_all(room.folder(rest)).unwrap();
+        }
+        let address = room.local.create(&room.spec("able", 0)).await.unwrap();
+        answers(address);
+        let rests = room.local.leftovers().unwrap();
+        assert!(
+            rests.iter().any(|rest| rest.name.ends_with("/.able.gone")),
+            "{rests:#?}"
+        );
+
+        // Something mounted in a host's folder is never emptied.
+        let precious = tempfile::tempdir().unwrap();
+        std::fs::write(precious.path().join("file"), "").unwrap();
+        let inside = room.folder("able").join("upper/mnt");
+        std::fs::create_dir_all(&inside).unwrap();
+        succeed(
+            Command::new("mount")
+                .arg("--bind")
+                .arg(precious.path())
+                .arg(&inside),
+        );
+        let refused = room.local.destroy("able").await;
+        let still = precious.path().join("file").exists();
+        succeed(&mut shell(&format!(
+            "umount {ALL}/{id}/able/upper/mnt 2>/dev/null || umount {ALL}/{id}/.able.gone/upper/mnt",
+            id = room.id
+        )));
+        assert!(still);
+        assert!(
+            matches!(refused, Err(LocalError::Mounted { .. })),
+            "{refused:?}"
+        );
+        room.local.destroy("able").await.unwrap();
+        assert_eq!(room.local.list().await.unwrap(), []);
+        room.end().await;
+    }
+
+    #[tokio::test]
+    async fn a_hostile_host_is_removed_and_leads_nowhere() {
+        let room = Room::new().await;
+        let able = room.spec("able", 0);
+        let address = room.local.create(&able).await.unwrap();
+        answers(address);
+        let victim = tempfile::tempdir().unwrap();
+        let victims_file = victim.path().join("file");
+        std::fs::write(&victims_file, "precious").unwrap();
+        let mut script = Vec::new();
+        // Links out of the root, where the next start might write, and a tree without end.
+        writeln!(
+            script,
+            "rm -rf /etc/hosts /etc/systemd/network /etc/hostname"
+        )
+        .unwrap();
+        for link in ["/etc/hosts", "/etc/hostname"] {
+            writeln!(script, "ln -s {} {link}", victims_file.display()).unwrap();
+        }
+        writeln!(script, "ln -s {} /root/out", victim.path().display()).unwrap();
+        writeln!(script, "touch /root/fixed; chattr +i /root/fixed").unwrap();
+        script.extend_from_slice(
+            b"python3 -c 'import os\nos.chdir(\"/root\")\nfor i in range(3000): os.mkdir(\"d\"*50); os.chdir(\"d\"*50)'\n",
+        );
+        // A console without end.
+        script.extend_from_slice(b"yes console | head -c 3000000 >/dev/console\n");
+        room.says("able", address, &String::from_utf8(script).unwrap());
+        let logs = ["console.log", "console.log.1"];
+        let size = |log: &&str| {
+            let metadata = std::fs::metadata(room.folder("able").join(log));
+            metadata.map_or(0, |metadata| metadata.len())
+        };
+        let total: u64 = logs.iter().map(size).sum();
+        assert!((100_000..=2 * 256 * 1024).contains(&total), "{total}");
+
+        // It starts again, with whatever its owner made of it.
+        room.ssh("able", address, "systemctl poweroff");
+        eventually("it is off", || {
+            let running = processes(&format!("--machine={}-00", room.id));
+            running
+                .is_empty()
+                .then_some(())
+                .ok_or(format!("{running:?}"))
+        });
+        room.local.create(&able).await.unwrap();
+        room.end().await;
+        assert_eq!(std::fs::read_to_string(victims_file).unwrap(), "precious");
+    }
+}

@@ -5,6 +5,8 @@
 //! prints: it returns what it found and sends [`job::JobEvent`]s to whoever draws.
 
 pub mod cloud;
+pub mod destroy;
+pub mod doctor;
 pub mod host;
 pub mod inventory;
 pub mod job;
@@ -14,6 +16,7 @@ pub mod packages;
 pub mod participants;
 pub mod plan;
 mod provision;
+pub mod room;
 pub mod run;
 pub mod ssh_files;
 pub mod state;

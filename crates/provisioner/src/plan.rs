@@ -57,8 +57,13 @@ pub enum PlanError {
     #[diagnostic(transparent)]
     Words(#[from] NotEnoughWords),
     /// More hosts than addresses.
-    #[error("{wanted} hosts are more than a local workshop's {} addresses", BUILDER_INDEX)]
-    #[diagnostic(help("Take fewer participants or spares. Hosts that the inventory no longer asks for also have an address; `workshop destroy --only WORD` does not give it to anyone else."))]
+    #[error(
+        "{wanted} hosts are more than a local workshop's {} addresses",
+        BUILDER_INDEX
+    )]
+    #[diagnostic(help(
+        "Take fewer participants or spares. Hosts that the inventory no longer asks for also have an address; `workshop destroy --only WORD` does not give it to anyone else."
+    ))]
     Addresses {
         /// How many the inventory asks for.
         wanted: usize,
@@ -66,20 +71,32 @@ pub enum PlanError {
 }
 
 /// All hosts that should be there and those that should not, by name. Pure: nothing is written.
-pub fn plan(inventory: &Inventory, state: &State, there: &[HostStatus]) -> Result<Vec<PlannedHost>, PlanError> {
+pub fn plan(
+    inventory: &Inventory,
+    state: &State,
+    there: &[HostStatus],
+) -> Result<Vec<PlannedHost>, PlanError> {
     let wanted: Vec<(Role, String)> = inventory
         .participants
         .iter()
         .map(|person| (Role::Participant, person.name.clone()))
         .chain((1..=inventory.hosts.spare).map(|n| (Role::Spare, format!("spare {n}"))))
         .collect();
-    let keys: Vec<String> = wanted.iter().map(|(role, identity)| key(*role, identity)).collect();
+    let keys: Vec<String> = wanted
+        .iter()
+        .map(|(role, identity)| key(*role, identity))
+        .collect();
     let known: BTreeMap<String, Word> = state
         .hosts
         .iter()
         .filter_map(|(name, host)| Some((key(host.role, &host.identity), name.parse().ok()?)))
         .collect();
-    let words = names::assign(&inventory.workshop.name, &keys, &known, &BTreeSet::new())?;
+    let words = names::assign(
+        &inventory.workshop.name,
+        keys.iter().map(String::as_str),
+        &known,
+        &BTreeSet::new(),
+    )?;
 
     let mut taken: BTreeSet<u8> = state.hosts.values().map(|host| host.index).collect();
     let mut plan = Vec::new();
@@ -90,7 +107,9 @@ pub fn plan(inventory: &Inventory, state: &State, there: &[HostStatus]) -> Resul
             Some(record) => record.index,
             None => (0..BUILDER_INDEX)
                 .find(|index| !taken.contains(index))
-                .ok_or(PlanError::Addresses { wanted: wanted.len() })?,
+                .ok_or(PlanError::Addresses {
+                    wanted: wanted.len(),
+                })?,
         };
         taken.insert(index);
         let action = match there.iter().find(|host| host.name == name) {
@@ -99,10 +118,20 @@ pub fn plan(inventory: &Inventory, state: &State, there: &[HostStatus]) -> Resul
             Some(_) if record.is_some_and(|record| record.verified) => Action::Check,
             Some(_) => Action::Finish,
         };
-        plan.push(PlannedHost { name, role: *role, identity: identity.clone(), index, new: record.is_none(), action });
+        plan.push(PlannedHost {
+            name,
+            role: *role,
+            identity: identity.clone(),
+            index,
+            new: record.is_none(),
+            action,
+        });
     }
     let planned: BTreeSet<String> = plan.iter().map(|host| host.name.clone()).collect();
-    for host in there.iter().filter(|host| !planned.contains(&host.name) && host.name != BUILDER) {
+    for host in there
+        .iter()
+        .filter(|host| !planned.contains(&host.name) && host.name != BUILDER)
+    {
         let record = state.hosts.get(&host.name);
         plan.push(PlannedHost {
             name: host.name.clone(),

@@ -12,15 +12,15 @@ use std::time::Duration;
 use tokio::sync::{OnceCell, Semaphore, mpsc::UnboundedSender};
 use tokio::task::JoinSet;
 
-use crate::cloud::local::{Local, LocalError};
+use crate::cloud::local::{Local, LocalError, Subnet};
 use crate::cloud::{HostLimits, HostSpec, WorkshopId};
 use crate::host::{Ssh, Target};
 use crate::inventory::{Chain, Inventory, Source as SourceKind};
 use crate::job::{JobEvent, Reporter};
+use crate::nix::Closure;
 use crate::nix::builder::{self, CACHE_PORT, Inputs};
 use crate::nix::cache::{Cache, CacheError, user_cache};
 use crate::nix::source::{self, SourceError};
-use crate::nix::Closure;
 use crate::plan::{Action, BUILDER, BUILDER_INDEX, PlanError, PlannedHost, plan};
 use crate::run::{self, StepResult};
 use crate::state::{Effect, Event, Role, Workplace, WorkplaceError};
@@ -107,14 +107,17 @@ pub struct Failure {
 }
 
 impl Failure {
-    fn new(error: &dyn miette::Diagnostic) -> Self {
+    pub(crate) fn new(error: &dyn miette::Diagnostic) -> Self {
         let mut message = error.to_string();
         let mut cause = error.source();
         while let Some(inner) = cause {
             message.push_str(&format!("\n  caused by: {inner}"));
             cause = inner.source();
         }
-        Self { message, hint: error.help().map(|help| help.to_string()) }
+        Self {
+            message,
+            hint: error.help().map(|help| help.to_string()),
+        }
     }
 
     /// The first line, for events and the journal.
@@ -127,14 +130,19 @@ impl HostReport {
     /// Whether every step is so at the end.
     pub fn verified(&self) -> bool {
         self.result.as_ref().is_ok_and(|steps| {
-            steps.iter().all(|(_, result)| !matches!(result, StepResult::Wanting(_)))
+            steps
+                .iter()
+                .all(|(_, result)| !matches!(result, StepResult::Wanting(_)))
         })
     }
 
     /// How many steps were changed.
     pub fn changed(&self) -> usize {
         self.result.as_ref().map_or(0, |steps| {
-            steps.iter().filter(|(_, result)| *result == StepResult::Changed).count()
+            steps
+                .iter()
+                .filter(|(_, result)| *result == StepResult::Changed)
+                .count()
         })
     }
 }
@@ -154,6 +162,7 @@ pub struct Options {
 struct Run {
     inventory: Inventory,
     local: Local,
+    subnet: Subnet,
     place: Mutex<Workplace>,
     instructor: crate::host::keys::KeyPair,
     cache: Cache,
@@ -175,7 +184,11 @@ pub async fn provision(
     let there = local.list().await?;
     let mut hosts = plan(&inventory, place.state(), &there)?;
     hosts.retain(|host| host.action != Action::Keep);
-    if let Some(word) = options.only.iter().find(|word| hosts.iter().all(|host| host.name != **word)) {
+    if let Some(word) = options
+        .only
+        .iter()
+        .find(|word| hosts.iter().all(|host| host.name != **word))
+    {
         return Err(ProvisionError::NoSuchHost { word: word.clone() });
     }
     // Words are written down before anything hangs on them, also those of hosts left out by --only.
@@ -210,22 +223,29 @@ pub async fn provision(
         }
         image
     };
-    local.ensure_network().await?;
+    let subnet = local.ensure_network().await?;
     let caches = user_cache()?;
     let source = match &inventory.bitcoin.source {
-        SourceKind::Path(folder) => source::from_path(folder, &place.folder().join("source")).await?,
+        SourceKind::Path(folder) => {
+            source::from_path(folder, &place.folder().join("source")).await?
+        }
         // An inventory with `release` and local hosts does not validate.
-        SourceKind::Crate | SourceKind::Release => source::from_crate(&caches.join("source")).await?,
+        SourceKind::Crate | SourceKind::Release => {
+            source::from_crate(&caches.join("source")).await?
+        }
     };
     let inputs = Inputs::new(source, image.to_string())?;
     let cache = Cache::open(&caches.join("nix"))?;
     let known = cache.look_up(&inputs.key());
     let instructor = place.instructor_key()?;
     let parallel = options.parallel.unwrap_or(inventory.hosts.parallel).max(1);
-    let builder_runs = there.iter().any(|host| host.name == BUILDER && host.running);
+    let builder_runs = there
+        .iter()
+        .any(|host| host.name == BUILDER && host.running);
     let run = Arc::new(Run {
         inventory,
         local,
+        subnet,
         place: Mutex::new(place),
         instructor,
         cache,
@@ -271,7 +291,10 @@ pub async fn provision(
     }
     run.write_ssh_files()?;
     let mut reports = reports;
-    Ok(hosts.iter().filter_map(|host| reports.remove(&host.name)).collect())
+    Ok(hosts
+        .iter()
+        .filter_map(|host| reports.remove(&host.name))
+        .collect())
 }
 
 /// Runs `work` for every host, at most as many at once as `gate` lets through.
@@ -306,7 +329,11 @@ where
 }
 
 pub(crate) fn workshop_id(place: &Workplace) -> WorkshopId {
-    place.state().id.parse().unwrap_or_else(|_| unreachable!("the journal holds an id that we made"))
+    place
+        .state()
+        .id
+        .parse()
+        .unwrap_or_else(|_| unreachable!("the journal holds an id that we made"))
 }
 
 impl Run {
@@ -321,7 +348,9 @@ impl Run {
 
     /// Makes or starts a host; the provider leaves a running one alone.
     async fn create(&self, host: &PlannedHost) -> Result<IpAddr, Failure> {
-        let address = self.create_unreported(&host.name, host.index, host.action, vec![]).await;
+        let address = self
+            .create_unreported(&host.name, host.index, host.action, vec![])
+            .await;
         if let Err(failure) = &address {
             self.reporter(&host.name).failed(failure.line());
         }
@@ -343,17 +372,18 @@ impl Run {
             HostSpec {
                 name: name.to_owned(),
                 index,
-                host_key: host_key
-                    .private_text()
-                    .map_err(|error| Failure { message: error.to_string(), hint: None })?,
+                host_key: host_key.private_text().map_err(|error| Failure {
+                    message: error.to_string(),
+                    hint: None,
+                })?,
                 root_key: self.instructor.public_line(),
                 // The builder is the instructor's and may use the machine.
                 limits: if name == BUILDER {
                     HostLimits::default()
                 } else {
                     HostLimits {
-                        memory_bytes: Some(limits.memory.bytes()),
-                        cpus: Some(limits.cpus.get()),
+                        memory_bytes: Some(limits.memory.as_bytes()),
+                        cpus: Some(f64::from(limits.cpus.as_millis()) / 1000.0),
                         pids: Some(limits.pids),
                     }
                 },
@@ -361,12 +391,24 @@ impl Run {
             }
         };
         if changes {
-            self.reporter(name).doing(if action == Action::Create { "creating" } else { "starting" });
-            self.record(Event::Intent { host: name.to_owned(), effect: Effect::Create })?;
+            self.reporter(name).doing(if action == Action::Create {
+                "creating"
+            } else {
+                "starting"
+            });
+            self.record(Event::Intent {
+                host: name.to_owned(),
+                effect: Effect::Create,
+            })?;
         }
         match self.local.create(&spec).await {
             Ok(address) => {
-                let known = self.place().state().hosts.get(name).and_then(|host| host.address);
+                let known = self
+                    .place()
+                    .state()
+                    .hosts
+                    .get(name)
+                    .and_then(|host| host.address);
                 if changes || known != Some(address) {
                     self.record(Event::Done {
                         host: name.to_owned(),
@@ -385,15 +427,24 @@ impl Run {
     }
 
     fn record(&self, event: Event) -> Result<(), Failure> {
-        self.place().record(event).map_err(|error| Failure::new(&error))
+        self.place()
+            .record(event)
+            .map_err(|error| Failure::new(&error))
     }
 
     fn record_failure(&self, host: &str, effect: Effect, failure: &Failure) -> Result<(), Failure> {
-        self.record(Event::Failed { host: host.to_owned(), effect, error: failure.line().to_owned() })
+        self.record(Event::Failed {
+            host: host.to_owned(),
+            effect,
+            error: failure.line().to_owned(),
+        })
     }
 
     fn target(&self, name: &str, address: IpAddr) -> Result<Target, Failure> {
-        let host_key = self.place().host_key(name).map_err(|error| Failure::new(&error))?;
+        let host_key = self
+            .place()
+            .host_key(name)
+            .map_err(|error| Failure::new(&error))?;
         Ok(Target {
             name: name.to_owned(),
             address: SocketAddr::new(address, 22),
@@ -431,17 +482,30 @@ impl Run {
             Some(true) => Action::Check,
         };
         let binds = vec![(self.cache.folder().to_owned(), builder::CACHE_FOLDER.into())];
-        let address = self.create_unreported(BUILDER, BUILDER_INDEX, action, binds).await?;
+        let address = self
+            .create_unreported(BUILDER, BUILDER_INDEX, action, binds)
+            .await?;
         report.doing("booting");
-        let ssh = Ssh::connect_when_up(&self.target(BUILDER, address)?, self.instructor.private(), BOOT)
-            .await
-            .map_err(|error| Failure::new(&error))?;
+        let ssh = Ssh::connect_when_up(
+            &self.target(BUILDER, address)?,
+            self.instructor.private(),
+            BOOT,
+        )
+        .await
+        .map_err(|error| Failure::new(&error))?;
         report.doing("preparing");
-        self.record(Event::Intent { host: BUILDER.into(), effect: Effect::Configure })?;
+        self.record(Event::Intent {
+            host: BUILDER.into(),
+            effect: Effect::Configure,
+        })?;
         let steps = builder::steps(&self.cache);
         let result = async {
-            let seen = run::gather(BUILDER, &ssh, &steps).await.map_err(|error| Failure::new(&error))?;
-            run::change(BUILDER, &ssh, &steps, &seen, &report).await.map_err(|error| Failure::new(&error))?;
+            let seen = run::gather(BUILDER, &ssh, &steps)
+                .await
+                .map_err(|error| Failure::new(&error))?;
+            run::change(BUILDER, &ssh, &steps, &seen, &report)
+                .await
+                .map_err(|error| Failure::new(&error))?;
             match self.cache.look_up(&self.inputs.key()) {
                 Some(closure) => Ok(closure),
                 None => builder::build(&ssh, &self.inputs, &self.cache, &report)
@@ -453,7 +517,11 @@ impl Run {
         ssh.close().await;
         match &result {
             Ok(_) => {
-                self.record(Event::Done { host: BUILDER.into(), effect: Effect::Configure, address: None })?;
+                self.record(Event::Done {
+                    host: BUILDER.into(),
+                    effect: Effect::Configure,
+                    address: None,
+                })?;
             }
             Err(failure) => self.record_failure(BUILDER, Effect::Configure, failure)?,
         }
@@ -477,7 +545,9 @@ impl Run {
             })
             .collect();
         ring.sort();
-        ring.into_iter().map(|(_, name, address)| (name, address)).collect()
+        ring.into_iter()
+            .map(|(_, name, address)| (name, address))
+            .collect()
     }
 
     async fn configure(
@@ -488,12 +558,24 @@ impl Run {
         ring: &[(String, IpAddr)],
     ) -> HostReport {
         let report = self.reporter(&host.name);
-        let fingerprint = self.place().host_key(&host.name).map(|key| key.fingerprint()).unwrap_or_default();
+        let fingerprint = self
+            .place()
+            .host_key(&host.name)
+            .map(|key| key.fingerprint())
+            .unwrap_or_default();
         let result = match address.clone() {
-            Ok(address) => self.configure_at(&host, address, known, ring, &report).await,
+            Ok(address) => {
+                self.configure_at(&host, address, known, ring, &report)
+                    .await
+            }
             Err(failure) => Err(failure),
         };
-        let host_report = HostReport { address: address.ok(), fingerprint, result, host };
+        let host_report = HostReport {
+            address: address.ok(),
+            fingerprint,
+            result,
+            host,
+        };
         match &host_report.result {
             Ok(_) => report.done(match host_report.changed() {
                 0 => "verified, nothing to do".to_owned(),
@@ -517,9 +599,13 @@ impl Run {
             report.doing("booting");
         }
         let attempt = async {
-            let ssh = Ssh::connect_when_up(&self.target(name, address)?, self.instructor.private(), BOOT)
-                .await
-                .map_err(|error| Failure::new(&error))?;
+            let ssh = Ssh::connect_when_up(
+                &self.target(name, address)?,
+                self.instructor.private(),
+                BOOT,
+            )
+            .await
+            .map_err(|error| Failure::new(&error))?;
             let closure = match known {
                 Some(closure) => closure,
                 None => {
@@ -528,12 +614,17 @@ impl Run {
                 }
             };
             let steps = steps::host(&self.context(host, closure, ring));
-            let seen = run::gather(name, &ssh, &steps).await.map_err(|error| Failure::new(&error))?;
+            let seen = run::gather(name, &ssh, &steps)
+                .await
+                .map_err(|error| Failure::new(&error))?;
             if seen.iter().any(|seen| *seen != Seen::Satisfied) {
                 // The host may have to fetch from the builder: it must be there and serve.
                 report.doing("waiting for the builder");
                 self.closure().await?;
-                self.record(Event::Intent { host: name.clone(), effect: Effect::Configure })?;
+                self.record(Event::Intent {
+                    host: name.clone(),
+                    effect: Effect::Configure,
+                })?;
                 report.doing("configuring");
             }
             let results = run::change(name, &ssh, &steps, &seen, report)
@@ -545,9 +636,18 @@ impl Run {
         let result: Result<Vec<_>, Failure> = attempt.await;
         match &result {
             Ok(_) => {
-                let verified = self.place().state().hosts.get(name).is_some_and(|host| host.verified);
+                let verified = self
+                    .place()
+                    .state()
+                    .hosts
+                    .get(name)
+                    .is_some_and(|host| host.verified);
                 if !verified {
-                    self.record(Event::Done { host: name.clone(), effect: Effect::Configure, address: None })?;
+                    self.record(Event::Done {
+                        host: name.clone(),
+                        effect: Effect::Configure,
+                        address: None,
+                    })?;
                 }
             }
             Err(failure) => self.record_failure(name, Effect::Configure, failure)?,
@@ -555,26 +655,39 @@ impl Run {
         result
     }
 
-    fn context(&self, host: &PlannedHost, closure: Closure, ring: &[(String, IpAddr)]) -> HostContext {
+    fn context(
+        &self,
+        host: &PlannedHost,
+        closure: Closure,
+        ring: &[(String, IpAddr)],
+    ) -> HostContext {
         let inventory = &self.inventory;
         let person = inventory
             .participants
             .iter()
             .find(|person| host.role == Role::Participant && person.name == host.identity);
-        let at = ring.iter().position(|(name, _)| *name == host.name).unwrap_or(0);
-        let neighbours = ring.iter().cycle().skip(at + 1).take(RING.min(ring.len().saturating_sub(1)));
+        let at = ring
+            .iter()
+            .position(|(name, _)| *name == host.name)
+            .unwrap_or(0);
+        let neighbours = ring
+            .iter()
+            .cycle()
+            .skip(at + 1)
+            .take(RING.min(ring.len().saturating_sub(1)));
         let mut peers: Vec<IpAddr> = neighbours.map(|(_, address)| *address).collect();
         peers.sort();
-        let builder = crate::cloud::local::address_in_same_subnet(
-            ring.iter().find(|(name, _)| *name == host.name).map(|(_, address)| *address),
-            BUILDER_INDEX,
-        );
+        let builder = IpAddr::from(self.subnet.host(BUILDER_INDEX));
         HostContext {
             workshop: inventory.workshop.name.clone(),
             word: host.name.clone(),
             participant: person.map(|person| person.name.clone()),
             participant_key: person.map(|person| person.key.authorized_line()),
-            deadline: inventory.workshop.deadline.as_ref().map(|at| at.strftime("%A, %-d %B %Y, %H:%M %Z").to_string()),
+            deadline: inventory
+                .workshop
+                .deadline
+                .as_ref()
+                .map(|at| at.strftime("%A, %-d %B %Y, %H:%M %Z").to_string()),
             chain: match inventory.bitcoin.chain {
                 Chain::Testnet4 => ChainParams::TESTNET4,
                 Chain::Signet => ChainParams::SIGNET,
@@ -582,12 +695,17 @@ impl Run {
                 Chain::Regtest => ChainParams::REGTEST,
             },
             prune: inventory.bitcoin.prune,
-            addnode: inventory.bitcoin.addnode.iter().map(ToString::to_string).collect(),
+            addnode: inventory
+                .bitcoin
+                .addnode
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             peers,
             isolated: true,
-            memory_bytes: Some(inventory.hosts.limits.memory.bytes()),
+            memory_bytes: Some(inventory.hosts.limits.memory.as_bytes()),
             core_version: self.inputs.source.version.clone(),
-            cache_url: builder.map(|at| format!("http://{}", SocketAddr::new(at, CACHE_PORT))).unwrap_or_default(),
+            cache_url: format!("http://{}", SocketAddr::new(builder, CACHE_PORT)),
             cache_key: self.cache.public_key().to_owned(),
             closure,
             profile: PROFILE,

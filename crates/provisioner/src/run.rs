@@ -76,7 +76,7 @@ fn shown(tail: &[String]) -> String {
 }
 
 /// A nonce for one script: what a step prints can then not be taken for our own lines.
-fn nonce() -> String {
+pub(crate) fn nonce() -> String {
     use std::hash::{BuildHasher as _, RandomState};
     format!("{:016x}", RandomState::new().hash_one(0))
 }

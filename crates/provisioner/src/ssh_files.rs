@@ -20,9 +20,17 @@ pub(crate) fn write(place: &Workplace) -> io::Result<()> {
     );
     let mut known = String::new();
     for (name, host) in &place.state().hosts {
-        let Some(address) = host.address else { continue };
-        let key = place.host_key(name).map_err(io::Error::other)?.public_line();
-        let _ = write!(config, "\nHost {name}\n    HostName {address}\n    HostKeyAlias {name}\n");
+        let Some(address) = host.address else {
+            continue;
+        };
+        let key = place
+            .host_key(name)
+            .map_err(io::Error::other)?
+            .public_line();
+        let _ = write!(
+            config,
+            "\nHost {name}\n    HostName {address}\n    HostKeyAlias {name}\n"
+        );
         let _ = writeln!(known, "{name} {key}");
     }
     // The first value that ssh reads counts, so what is common to all comes last.

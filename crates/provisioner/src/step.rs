@@ -201,7 +201,7 @@ fn start<'a>(steps: impl Iterator<Item = &'a Step> + Clone, nonce: &str) -> Scri
 }
 
 fn function(id: &str) -> String {
-    id.replace([' ', '-'], "_")
+    id.replace(|c: char| !c.is_ascii_alphanumeric(), "_")
 }
 
 /// Reads what [`gather`] printed. `None` when the host did not answer for every step.

@@ -30,7 +30,7 @@ impl Local {
         match self.never {}
     }
 
-    pub async fn ensure_network(&self) -> Result<(), LocalError> {
+    pub async fn ensure_network(&self) -> Result<super::Subnet, LocalError> {
         match self.never {}
     }
 

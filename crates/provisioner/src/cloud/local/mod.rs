@@ -19,7 +19,9 @@ use std::fmt;
 use crate::cloud::WorkshopId;
 
 mod error;
+mod subnet;
 pub use error::{LocalError, Missing};
+pub use subnet::Subnet;
 
 #[cfg(target_os = "linux")]
 mod cgroup;

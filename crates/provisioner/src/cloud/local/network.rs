@@ -1,47 +1,17 @@
 //! The workshop's own network on this machine: a bridge, a subnet, and no way out of it.
 
-use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::error::LocalError;
-use super::folder;
-use super::tools;
+use super::subnet::Subnet;
+use super::{folder, tools};
 use crate::cloud::WorkshopId;
 
 /// The last place in a subnet that a host can have: its address ends in 250.
 pub(super) const LAST_INDEX: u8 = 240;
-
-/// 10.231.x.0/24: out of the way of what routers, Docker and virtual machines take by default.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Subnet(u8);
-
-impl Subnet {
-    /// The machine's own address on the bridge.
-    fn bridge(self) -> Ipv4Addr {
-        Ipv4Addr::new(10, 231, self.0, 1)
-    }
-
-    /// The address of the host with this place.
-    pub(super) fn host(self, index: u8) -> Ipv4Addr {
-        Ipv4Addr::new(10, 231, self.0, 10u8.saturating_add(index))
-    }
-
-    fn block(self) -> Block {
-        Block {
-            start: Ipv4Addr::new(10, 231, self.0, 0).to_bits(),
-            prefix: 24,
-        }
-    }
-}
-
-impl fmt::Display for Subnet {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "10.231.{}.0/24", self.0)
-    }
-}
 
 /// `network.json` in the workshop's folder. Hosts have static addresses, so a subnet once chosen
 /// stays.
@@ -144,7 +114,7 @@ pub(super) fn ensure(workshop: &WorkshopId) -> Result<Subnet, LocalError> {
     if !exists(&bridge) {
         let clash = used(&bridge)?.into_iter().find(|used| {
             // A wide route, such as that of a VPN, only becomes narrower by our own.
-            used.block.prefix >= 24 && used.block.overlaps(subnet.block())
+            used.block.prefix >= 24 && used.block.overlaps(Block::of(subnet))
         });
         if let Some(used) = clash {
             return Err(LocalError::SubnetTaken {
@@ -188,6 +158,14 @@ struct Block {
 }
 
 impl Block {
+    /// All addresses of a workshop's subnet.
+    fn of(subnet: Subnet) -> Self {
+        Self {
+            start: subnet.bridge().to_bits() & !0xff,
+            prefix: 24,
+        }
+    }
+
     /// `10.0.0.0/8`, or one address alone.
     fn parse(text: &str) -> Option<Self> {
         let (address, prefix) = text.split_once('/').unwrap_or((text, "32"));
@@ -307,7 +285,7 @@ fn choose(workshop: &WorkshopId, used: &[Used], reserved: &[Subnet]) -> Option<S
     let is_free = |subnet: &Subnet, from: u8| {
         !used
             .iter()
-            .any(|used| used.block.prefix >= from && used.block.overlaps(subnet.block()))
+            .any(|used| used.block.prefix >= from && used.block.overlaps(Block::of(*subnet)))
     };
     candidates()
         .find(|subnet| is_free(subnet, 1))
@@ -360,7 +338,7 @@ mod tests {
     #[test]
     fn blocks_overlap_when_one_holds_the_other() {
         let block = |text| Block::parse(text).unwrap();
-        let subnet = Subnet(77).block();
+        let subnet = Block::of(Subnet(77));
         for inside in [
             "10.231.77.0/24",
             "10.231.77.9/32",

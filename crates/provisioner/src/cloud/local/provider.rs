@@ -13,7 +13,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use super::cgroup::Cgroups;
 use super::error::LocalError;
 use super::folder::{self, HostFolder, HostRecord};
-use super::{ImageId, Leftover, container, image, leftovers, network, tools};
+use super::{ImageId, Leftover, Subnet, container, image, leftovers, network, tools};
 use crate::cloud::{HostSpec, HostStatus, WorkshopId};
 
 /// The hosts of one workshop on this machine.
@@ -73,12 +73,13 @@ impl Local {
         finished(build.await)
     }
 
-    /// Makes the workshop's bridge, and chooses its subnet the first time.
+    /// Makes the workshop's bridge, and chooses its subnet the first time. Hosts have static
+    /// addresses in it, known before they exist.
     ///
     /// # Errors
     /// No subnet is free, or this workshop's has been taken by another interface.
-    pub async fn ensure_network(&self) -> Result<(), LocalError> {
-        self.on_machine(|machine| network::ensure(&machine.workshop).map(drop))
+    pub async fn ensure_network(&self) -> Result<Subnet, LocalError> {
+        self.on_machine(|machine| network::ensure(&machine.workshop))
             .await
     }
 

@@ -1,0 +1,87 @@
+//! The room as it is: every host with what the journal and the machine say of it. Changes nothing.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::cloud::local::Local;
+use crate::provision::ProvisionError;
+use crate::state::{self, Effect, Role, State};
+
+/// How a host is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Condition {
+    /// It runs and every step was satisfied when last looked at.
+    Verified,
+    /// It runs; a run was killed or failed before it was verified.
+    Unfinished,
+    /// It exists and does not run.
+    Stopped,
+    /// It has a word and does not exist.
+    Absent,
+}
+
+/// One host of the room.
+#[derive(Clone, Debug, Serialize)]
+pub struct Seat {
+    /// Its word.
+    pub word: String,
+    /// What it is for.
+    pub role: Role,
+    /// Whose it is; for spares and the builder what they are.
+    pub identity: String,
+    /// Where it is.
+    pub address: Option<IpAddr>,
+    /// How it is.
+    pub condition: Condition,
+    /// An effect that was begun and whose end nobody knows.
+    pub unfinished: Option<Effect>,
+    /// Why the last run failed here.
+    pub failure: Option<String>,
+}
+
+/// Every host the workshop at `path` knows, in the subnet's order; none before the first run.
+pub async fn room(path: &Path) -> Result<Vec<Seat>, ProvisionError> {
+    let Some(state) = state::read(path)? else {
+        return Ok(vec![]);
+    };
+    let Ok(id) = state.id.parse() else {
+        return Ok(vec![]);
+    };
+    let there = Local::new(id)?.list().await?;
+    Ok(seats(&state, |name| {
+        there
+            .iter()
+            .find(|host| host.name == name)
+            .map(|host| host.running)
+    }))
+}
+
+fn seats(state: &State, running: impl Fn(&str) -> Option<bool>) -> Vec<Seat> {
+    let mut seats: Vec<(u8, Seat)> = state
+        .hosts
+        .iter()
+        .map(|(name, host)| {
+            let condition = match running(name) {
+                None => Condition::Absent,
+                Some(false) => Condition::Stopped,
+                Some(true) if host.verified => Condition::Verified,
+                Some(true) => Condition::Unfinished,
+            };
+            let seat = Seat {
+                word: name.clone(),
+                role: host.role,
+                identity: host.identity.clone(),
+                address: host.address,
+                condition,
+                unfinished: host.unfinished,
+                failure: host.failure.clone(),
+            };
+            (host.index, seat)
+        })
+        .collect();
+    seats.sort_by_key(|(index, _)| *index);
+    seats.into_iter().map(|(_, seat)| seat).collect()
+}

@@ -136,14 +136,13 @@ impl HostReport {
         })
     }
 
-    /// How many steps were changed.
-    pub fn changed(&self) -> usize {
-        self.result.as_ref().map_or(0, |steps| {
-            steps
-                .iter()
-                .filter(|(_, result)| *result == StepResult::Changed)
-                .count()
-        })
+    /// The steps that were changed.
+    pub fn changed_steps(&self) -> Vec<&'static str> {
+        let steps = self.result.as_deref().unwrap_or_default().iter();
+        steps
+            .filter(|(_, result)| *result == StepResult::Changed)
+            .map(|(id, _)| *id)
+            .collect()
     }
 }
 
@@ -577,7 +576,7 @@ impl Run {
             host,
         };
         match &host_report.result {
-            Ok(_) => report.done(match host_report.changed() {
+            Ok(_) => report.done(match host_report.changed_steps().len() {
                 0 => "verified, nothing to do".to_owned(),
                 n => format!("verified, {n} steps changed"),
             }),

@@ -44,6 +44,18 @@ enum Color {
 
 #[derive(Subcommand)]
 enum Command {
+    /// What `provision` would do.
+    Plan(commands::plan::Args),
+    /// Make every host what the inventory says; run it again to go on or to mend.
+    Provision(commands::provision::Args),
+    /// Look at every host as a participant will use it.
+    Doctor(commands::doctor::Args),
+    /// The room: every host, whose it is, and how it is.
+    Status(commands::status::Args),
+    /// Log in to a host as root, with its pinned key.
+    Ssh(commands::ssh::Args),
+    /// Remove the hosts, and show that nothing is left.
+    Destroy(commands::destroy::Args),
     /// Print the completion script for a shell.
     Completions(commands::completions::Args),
     /// Write the manual pages into a folder.
@@ -56,10 +68,6 @@ pub(crate) enum Outcome {
     /// Done, or the answer is yes: exit 0.
     Yes,
     /// It ran, and the answer is no: a task not passed, a host that failed. Exit 1.
-    #[expect(
-        dead_code,
-        reason = "the verbs that answer no follow in the next commits"
-    )]
     No,
 }
 
@@ -83,6 +91,12 @@ pub(crate) fn run() -> ExitCode {
     }
     let output = Output::new(cli.json);
     let result = match cli.command {
+        Command::Plan(args) => commands::plan::run(&args, &output),
+        Command::Provision(args) => commands::provision::run(args, &output),
+        Command::Doctor(args) => commands::doctor::run(&args, &output),
+        Command::Status(args) => commands::status::run(&args, &output),
+        Command::Ssh(args) => commands::ssh::run(&args),
+        Command::Destroy(args) => commands::destroy::run(args, &output),
         Command::Completions(args) => commands::completions::run(&args, &output),
         Command::Man(args) => commands::man::run(&args, &output),
     };

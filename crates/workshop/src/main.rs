@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod diagnostic;
 mod output;
+mod progress;
 
 fn main() -> std::process::ExitCode {
     cli::run()

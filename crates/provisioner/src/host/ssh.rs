@@ -44,7 +44,7 @@ pub enum SshError {
         /// Where it should be.
         address: SocketAddr,
         /// The last thing that went wrong.
-        source: russh::Error,
+        source: Box<russh::Error>,
     },
     /// Another key than the one this host was made with.
     #[error("{host}: the host key is not the one this host was made with (expected {expected})")]
@@ -77,7 +77,7 @@ pub enum SshError {
         /// What we were doing.
         doing: &'static str,
         /// What russh says.
-        source: russh::Error,
+        source: Box<russh::Error>,
     },
     /// No end within the deadline.
     #[error("{host}: no end after {} s of {doing}", after.as_secs())]
@@ -226,7 +226,7 @@ impl Ssh {
                 return Err(SshError::Unreachable {
                     host: target.name.clone(),
                     address: target.address,
-                    source,
+                    source: Box::new(source),
                 });
             }
         };
@@ -236,7 +236,7 @@ impl Ssh {
             .map_err(|source| SshError::Broken {
                 host: target.name.clone(),
                 doing: "logging in",
-                source,
+                source: Box::new(source),
             })?;
         match answer {
             AuthResult::Success => Ok(Self {
@@ -306,7 +306,7 @@ impl Ssh {
             Ok(result) => result.map_err(|source| SshError::Broken {
                 host: self.name.clone(),
                 doing,
-                source,
+                source: Box::new(source),
             }),
             Err(_) => Err(SshError::TimedOut {
                 host: self.name.clone(),

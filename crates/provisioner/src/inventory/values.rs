@@ -137,7 +137,7 @@ impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unit = UNITS
             .iter()
-            .find(|(_, factor)| self.0 >= *factor && self.0 % factor == 0);
+            .find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor));
         match unit {
             Some((unit, factor)) => f.pad(&format!("{}{unit}", self.0 / factor)),
             None => f.pad(&format!("{}B", self.0)),

@@ -1,0 +1,71 @@
+//! What the instructor's verbs share: the inventory, the runtime, tables.
+
+use std::path::PathBuf;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use miette::IntoDiagnostic as _;
+use provisioner::inventory::Inventory;
+
+use crate::output::Output;
+
+/// Which workshop.
+#[derive(clap::Args)]
+pub(crate) struct InventoryArgs {
+    /// The inventory; the workshop's state lies in `.workshop/` beside it.
+    #[arg(long, value_name = "FILE", default_value = "inventory.yaml")]
+    pub(crate) inventory: PathBuf,
+}
+
+impl InventoryArgs {
+    /// The inventory, with what is worth a remark said.
+    pub(crate) fn load(&self, output: &Output) -> miette::Result<Inventory> {
+        let loaded = Inventory::load(&self.inventory)?;
+        for remark in &loaded.remarks {
+            output.remark(crate::diagnostic::render(remark).trim_end());
+        }
+        Ok(loaded.inventory)
+    }
+
+    /// The written client configuration for OpenSSH.
+    pub(crate) fn ssh_config(&self) -> PathBuf {
+        provisioner::state::folder_of(&self.inventory).join(provisioner::ssh_files::SSH_CONFIG)
+    }
+}
+
+/// Runs the instructor's asynchronous work. Only these verbs start a runtime.
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> miette::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        // The work is waiting for others; two threads are for encryption and hashing.
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .into_diagnostic()?;
+    Ok(runtime.block_on(work))
+}
+
+/// A table without lines, as wide as the terminal at most.
+pub(crate) struct Listing(Table);
+
+impl Listing {
+    pub(crate) fn new<const N: usize>(header: [&str; N]) -> Self {
+        let mut table = Table::new();
+        table
+            .load_style(presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_header(header);
+        Self(table)
+    }
+
+    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.0.add_row(cells);
+    }
+}
+
+impl std::fmt::Display for Listing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for line in self.0.to_string().lines() {
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}

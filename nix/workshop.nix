@@ -13,6 +13,7 @@ if binary != null then
       cp "$binary" "$out/bin/workshop"
       chmod 0755 "$out/bin/workshop"
       "$out/bin/workshop" completions bash > "$out/share/bash-completion/completions/workshop"
+      true # as in host.nix
     '';
   }
 else

@@ -98,12 +98,8 @@ systemctl restart bitcoind || { journalctl -u bitcoind -n 15 --no-pager -o cat; 
 }
 
 fn with_chain(context: &HostContext) -> Script {
-    let chain = context.chain;
-    let mut script = Script::default()
-        .with("chain", chain.name)
-        .with("rpc_port", &chain.rpc_port.to_string());
-    script.push(
-        r#"cli() { timeout 20 /usr/local/bin/bitcoin-cli -datadir=/nonexistent -rpcport="$rpc_port" -rpccookiefile=/run/bitcoind/cookie "$@"; }"#,
-    );
+    let mut script = Script::default().with("chain", context.chain.name);
+    // bitcoin-cli reads the node's own bitcoin.conf, so it finds chain, port and cookie by itself.
+    script.push(r#"cli() { timeout 20 /usr/local/bin/bitcoin-cli -datadir=/etc/bitcoin "$@"; }"#);
     script
 }

@@ -64,7 +64,8 @@ impl Listing {
 impl std::fmt::Display for Listing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for line in self.0.to_string().lines() {
-            writeln!(f, "{}", line.trim_end())?;
+            // The style pads every cell; a line begins at the margin all the same.
+            writeln!(f, "{}", line.strip_prefix(' ').unwrap_or(line).trim_end())?;
         }
         Ok(())
     }

@@ -99,15 +99,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
         table.row([host.word.clone(), address, host.identity.clone(), state]);
     }
     output.text(&table.to_string())?;
-    for host in &failed {
-        output.remark(format_args!(
-            "\nerror: {}",
-            host.error.as_deref().unwrap_or("not verified")
-        ));
-        if let Some(hint) = &host.hint {
-            output.remark(format_args!("hint: {hint}"));
-        }
-    }
+    say_failures(&failed, output);
     if failed.is_empty() {
         output.remark(format_args!(
             "A participant logs in with:  ssh -F {} -i THEIR-KEY WORD",
@@ -121,4 +113,28 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
         ));
     }
     Ok(outcome)
+}
+
+/// Every failure once: what many hosts share, such as a builder that cannot build, is said for all of them.
+fn say_failures(failed: &[&Host], output: &Output) {
+    let mut said: Vec<&str> = Vec::new();
+    for host in failed {
+        let error = host.error.as_deref().unwrap_or("not verified");
+        if said.contains(&error) {
+            continue;
+        }
+        said.push(error);
+        let same = failed
+            .iter()
+            .filter(|other| other.error == host.error)
+            .map(|other| other.word.as_str());
+        let words: Vec<&str> = same.collect();
+        output.remark(format_args!("\nerror: {error}"));
+        if words.len() > 1 {
+            output.remark(format_args!("(on {})", words.join(", ")));
+        }
+        if let Some(hint) = &host.hint {
+            output.remark(format_args!("hint: {hint}"));
+        }
+    }
 }

@@ -99,11 +99,13 @@ timeout 30 bpftrace -e 'usdt:/nix/var/nix/profiles/workshop/bin/bitcoind:net:inb
             r#"
 timeout 120 python3 -c 'from bcc import BPF; BPF(text="int f(void *ctx) { return 0; }"); print("ok")'"#,
         ),
+        // Bitcoin Core looks at its own version in every build, so a few of its 500 edges are always due. A
+        // participant's edit is their own business: it makes this fact false, and that is worth knowing.
         fact(
-            "the build tree has nothing to do",
+            "the build tree is warm",
             &format!(
                 r#"
-runuser -u workshop -- cmake --build {TREE}/build | tee /dev/stderr | grep -q 'no work to do'"#
+due=$(runuser -u workshop -- ninja -C {TREE}/build -n | grep -c '^\['); echo "$due steps are due"; [ "$due" -le 10 ]"#
             ),
         ),
         fact(

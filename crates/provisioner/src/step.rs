@@ -108,6 +108,8 @@ const PRELUDE: &str = r#"
 nl='
 '
 look() {
+  # Without a file sha256sum would read standard input, and that is this script.
+  [ -n "$paths" ] || return 0
   stats=$(stat -c '%n|%a|%U:%G|%F' -- $paths 2>/dev/null)
   sums=$(sha256sum -- $paths 2>/dev/null)
 }
@@ -317,6 +319,14 @@ mod tests {
                 Seen::Unsatisfied(String::new())
             ]
         );
+    }
+
+    #[test]
+    fn a_script_longer_than_the_shells_buffer_is_not_read_by_its_own_commands() {
+        let long = format!("true # {}", "x".repeat(100_000));
+        let steps = [step("a", "true", ""), step("b", &long, "")];
+        let seen = read_gathered(&steps, "n", &sh(&gather(&steps, "n")));
+        assert_eq!(seen, Some(vec![Seen::Satisfied, Seen::Satisfied]));
     }
 
     #[test]

@@ -4,17 +4,19 @@ use super::HostContext;
 use crate::host::Script;
 use crate::step::{HostFile, Step};
 
-/// The participant's account `workshop` and the node's account `bitcoin`.
+/// The participant's account `workshop`, which may use the node and Nix, and the node's account `bitcoin`.
 pub(super) fn accounts() -> Step {
     let fact = r#"
 [ "$(grep -cE '^(workshop:[^:]*:[0-9]+:[0-9]+:[^:]*:/home/workshop:/bin/bash|bitcoin:[^:]*:[0-9]+:[0-9]+:[^:]*:/var/lib/bitcoind:.*)$' /etc/passwd)" = 2 ] &&
-  grep -qE '^bitcoin:.*[:,]workshop(,|$)' /etc/group
+  [ "$(grep -cE '^(bitcoin|nix-users):.*[:,]workshop(,|$)' /etc/group)" = 2 ]
 "#;
     let change = r#"
 getent passwd bitcoin >/dev/null ||
   useradd --system --user-group --home-dir /var/lib/bitcoind --no-create-home --shell /usr/sbin/nologin bitcoin
 getent passwd workshop >/dev/null || useradd --create-home --user-group --shell /bin/bash workshop
-usermod --home /home/workshop --shell /bin/bash --append --groups bitcoin workshop
+# Debian lets the members of nix-users talk to Nix's daemon.
+getent group nix-users >/dev/null || groupadd --system nix-users
+usermod --home /home/workshop --shell /bin/bash --append --groups bitcoin,nix-users workshop
 "#;
     Step {
         id: "accounts",

@@ -2,6 +2,7 @@
 
 pub mod edit;
 mod fields;
+mod insert;
 mod load;
 mod people;
 mod problem;

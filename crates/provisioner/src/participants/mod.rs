@@ -86,11 +86,18 @@ fn judge(bytes: &[u8], done: &mut Cleanings) -> Result<PublicKey, Refusal> {
         return Err(Refusal::Empty);
     }
 
+    let mut candidates = find::named(&plain);
+    if candidates.is_empty() {
+        if let Some(read) = block::read(&plain, done) {
+            return read;
+        }
+        candidates.extend(find::bare(&plain));
+    }
     let mut taken: Option<find::Candidate> = None;
     let mut distinct: Vec<PublicKey> = Vec::new();
     let mut refused = Vec::new();
     let mut lines = 0;
-    for candidate in find::candidates(&plain) {
+    for candidate in candidates {
         lines += candidate.lines;
         match &candidate.key {
             Ok(key) if distinct.contains(key) => {
@@ -109,14 +116,12 @@ fn judge(bytes: &[u8], done: &mut Cleanings) -> Result<PublicKey, Refusal> {
         });
     }
     let Some(taken) = taken else {
-        if let Some(refusal) = refused.into_iter().next() {
-            return Err(refusal);
-        }
-        return match block::read(&plain, done) {
-            Some(read) => read,
-            None if text.contains(char::REPLACEMENT_CHARACTER) => Err(Refusal::Binary),
-            None => Err(Refusal::NoKey),
-        };
+        return Err(match refused.into_iter().next() {
+            Some(refusal) => refusal,
+            None if block::is_fingerprint(&plain) => Refusal::Fingerprint,
+            None if text.contains(char::REPLACEMENT_CHARACTER) => Refusal::Binary,
+            None => Refusal::NoKey,
+        });
     };
     if !refused.is_empty() {
         done.insert(Cleaning::OtherKeys);

@@ -169,7 +169,7 @@ pub(crate) const BITCOIN: Section = Section {
 };
 
 pub(crate) const SOURCE_PATH: Section = Section {
-    title: "source",
+    title: "bitcoin.source",
     doc: "A source tree on this machine.",
     fields: &[field("path", Form::Text, "The folder of the tree.").required()],
 };
@@ -271,17 +271,19 @@ pub(crate) const FOLDER: Section = Section {
     fields: &[field("folder", Form::Text, "The folder, such as keys/.").required()],
 };
 
-/// The section in which a field of that name is known, to tell people where it belongs.
-pub(crate) fn home_of(name: &str) -> Option<&'static str> {
+/// The sections in which a field of that name is known, to tell people where it belongs.
+pub(crate) fn homes_of(name: &str) -> Vec<&'static str> {
     [
+        &INVENTORY,
         &WORKSHOP,
         &BITCOIN,
+        &SOURCE_PATH,
         &HOSTS,
         &LIMITS,
         &PARTICIPANT,
-        &INVENTORY,
     ]
     .into_iter()
-    .find(|section| section.fields.iter().any(|field| field.name == name))
+    .filter(|section| section.fields.iter().any(|field| field.name == name))
     .map(|section| section.title)
+    .collect()
 }

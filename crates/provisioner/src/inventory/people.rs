@@ -1,8 +1,8 @@
 //! The section `participants`: people, their keys, and that no two can be taken for one another.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::fields::{FOLDER, PARTICIPANT};
 use super::problem::Report;
@@ -15,6 +15,8 @@ use crate::participants::{self, PublicKey, Refusal, Verdict, private};
 
 /// More entries than this are not a folder of keys, but a home folder or a disk.
 const MAX_ENTRIES: usize = 4096;
+
+const RENAME: &str = "rename the file: it gives the participant's name";
 
 /// A longer text is no path (Linux's PATH_MAX is 4096), and is not repeated in a message.
 const MAX_PATH: usize = 1024;
@@ -143,24 +145,32 @@ fn judge_inline(written: &Text<'_>, report: &mut Report) -> Option<PublicKey> {
     if matches!(verdict, Verdict::Refused(Refusal::PrivateKey)) {
         report.hide(&written.span);
     }
-    // A block scalar ends in a line break and a flow scalar in none: neither is worth a remark.
-    settle(verdict, "the key", &written.span, report)
+    settle(verdict, None, &written.span, report)
 }
 
 fn judge(path: &Path, named: &str, span: &Place, report: &mut Report) -> Option<PublicKey> {
     let what = format!("`{}`", shown(named));
-    settle(participants::judge_file(path), &what, span, report)
+    settle(participants::judge_file(path), Some(&what), span, report)
 }
 
 /// Turns a verdict into a key, and what is to be said about it into findings.
-fn settle(verdict: Verdict, what: &str, span: &Place, report: &mut Report) -> Option<PublicKey> {
+fn settle(
+    verdict: Verdict,
+    what: Option<&str>,
+    span: &Place,
+    report: &mut Report,
+) -> Option<PublicKey> {
     match verdict {
         Verdict::Accepted { key } => Some(key),
         Verdict::Cleaned { key, cleanings } => {
             let cleanings: Vec<String> = cleanings.iter().map(ToString::to_string).collect();
             report.remark(
                 span,
-                format!("{what} was cleaned: {}", cleanings.join(", ")),
+                format!(
+                    "{} was cleaned: {}",
+                    what.unwrap_or("the key"),
+                    cleanings.join(", ")
+                ),
                 format!(
                     "its owner can compare the fingerprint: {}",
                     key.fingerprint()
@@ -175,15 +185,17 @@ fn settle(verdict: Verdict, what: &str, span: &Place, report: &mut Report) -> Op
     }
 }
 
-fn refuse(refusal: &Refusal, what: &str, span: &Place, report: &mut Report) {
+fn refuse(refusal: &Refusal, what: Option<&str>, span: &Place, report: &mut Report) {
     let cause = match refusal {
         Refusal::Unreadable { source, .. } => format!(" ({source})"),
         _ => String::new(),
     };
     let help = miette::Diagnostic::help(refusal).map(|help| help.to_string());
+    // A key that stands in the inventory itself is shown beside the message.
+    let what = what.map(|what| format!("{what}: ")).unwrap_or_default();
     report.problem(
         span,
-        format!("{what}: {refusal}{cause}"),
+        format!("{what}{refusal}{cause}"),
         help.unwrap_or_default(),
     );
 }
@@ -212,7 +224,7 @@ fn read_folder(written: &Text<'_>, base: &Path, drafts: &mut Vec<Draft>, report:
                     shown(written.text),
                     shown(&path.to_string_lossy())
                 ),
-                "rename the file: it gives the participant's name",
+                RENAME,
             );
             continue;
         };
@@ -230,11 +242,11 @@ fn read_folder(written: &Text<'_>, base: &Path, drafts: &mut Vec<Draft>, report:
             Ok(person) => {
                 match values::initials_of(&person) {
                     Ok(initials) => draft.initials = Some(initials),
-                    Err(Bad { message, help }) => {
+                    Err(Bad { message, .. }) => {
                         report.problem(
                             &written.span,
                             format!("`{}`: {message}", shown(name)),
-                            help,
+                            RENAME,
                         );
                     }
                 }
@@ -243,7 +255,7 @@ fn read_folder(written: &Text<'_>, base: &Path, drafts: &mut Vec<Draft>, report:
             Err(Bad { message, .. }) => report.problem(
                 &written.span,
                 format!("`{}`: {message}", shown(name)),
-                "rename the file: it gives the participant's name",
+                RENAME,
             ),
         }
         let key = judge(&path, name, &written.span, report);
@@ -275,8 +287,7 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>, (String, &'static str)> {
             "a single file goes behind `key:`, with a `name:`",
         ));
     }
-    let unreadable =
-        |error: std::io::Error| (error.to_string(), "check the permissions of the folder");
+    let unreadable = |error: io::Error| (error.to_string(), "check the permissions of the folder");
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
@@ -307,13 +318,15 @@ fn look_for_secrets(path: &Path, name: &str, span: &Place, report: &mut Report) 
 fn check_names(drafts: &[Draft], report: &mut Report) {
     let mut seen: BTreeMap<String, (&str, &Place)> = BTreeMap::new();
     for (name, span) in drafts.iter().filter_map(|draft| draft.name.as_ref()) {
-        let Some((first, place)) = seen.insert(values::lookalike(name), (name, span)) else {
+        let alike = values::lookalike(name);
+        let Some((first, place)) = seen.get(&alike) else {
+            seen.insert(alike, (name, span));
             continue;
         };
         let line = report.line(place);
         report.problem(
             span,
-            if first == name {
+            if *first == name {
                 format!("two participants are called {name}; the first is on line {line}")
             } else {
                 format!("{name} can be taken for {first} (line {line})")
@@ -339,8 +352,8 @@ fn check_keys(drafts: &[Draft], report: &mut Report) {
             Some(first) => format!("{first}'s (line {line})"),
             None => format!("the one on line {line}"),
         };
-        let what = name.map_or_else(|| "the key".to_owned(), |name| format!("{name}'s key"));
-        refuse(&Refusal::SameKey { other }, &what, span, report);
+        let what = name.map(|name| format!("{name}'s key"));
+        refuse(&Refusal::SameKey { other }, what.as_deref(), span, report);
     }
 }
 

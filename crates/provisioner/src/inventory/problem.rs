@@ -177,7 +177,8 @@ impl Report {
     ) {
         self.drafts.push(Draft {
             severity,
-            span,
+            // Where a section is missing altogether, there is no place.
+            span: span.filter(|span| *span != (0..0)),
             message,
             help: (!help.is_empty()).then_some(help),
         });

@@ -342,6 +342,10 @@ pub(crate) fn integer(text: &str, name: &str, min: u64, max: u64) -> Result<u64,
             help,
         ),
         Ok(number) => Ok(u64::try_from(number).unwrap_or(max)),
+        // More digits than even that type holds.
+        Err(_) if !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit()) => {
+            bad(format!("`{name}` is out of range"), help)
+        }
         Err(_) => bad(format!("`{}` is not a whole number", shown(text)), help),
     }
 }
@@ -436,6 +440,7 @@ pub(crate) fn word<T: Copy>(
     let words: Vec<String> = known.iter().map(|(word, _)| format!("`{word}`")).collect();
     let help = match suggest::nearest(text, known.iter().map(|(word, _)| *word)) {
         Some(word) => format!("did you mean `{word}`?"),
+        None if words.len() == 1 => format!("write {}", words[0]),
         None => format!("write one of {}", words.join(", ")),
     };
     bad(format!("`{}` is not {what}", shown(text)), help)

@@ -1,9 +1,9 @@
-//! Adds people to an inventory: the file keeps every comment and its own layout, and is replaced only
+//! Writes a new inventory, and adds people to one: the file keeps every comment and its own layout, and is replaced only
 //! by a text that was judged to say exactly what it said before and the new people besides.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
@@ -13,6 +13,7 @@ use super::insert::{insert, quoted};
 use super::load::{Loaded, read};
 use super::problem::Problems;
 use super::resolve;
+use super::template::template;
 use super::tree::{self, Kind};
 use super::types::{Inventory, Participant};
 use super::values::{self, Bad};
@@ -127,8 +128,18 @@ pub enum EditError {
         path: PathBuf,
     },
 
-    /// The new text could not be put in the old one's place.
-    #[error("{} could not be replaced", path.display())]
+    /// There is an inventory already.
+    #[error("{} exists already", path.display())]
+    #[diagnostic(help(
+        "`--force` writes a fresh one in its place; `--inventory PATH` names another"
+    ))]
+    Exists {
+        /// The inventory.
+        path: PathBuf,
+    },
+
+    /// The file could not be written.
+    #[error("{} could not be written", path.display())]
     #[diagnostic(help("check the permissions of the file and of its folder, and the free space"))]
     Write {
         /// The inventory.
@@ -136,6 +147,40 @@ pub enum EditError {
         /// Why not.
         source: io::Error,
     },
+}
+
+/// Writes a new inventory to `path`, with every field at its default and explained, and nobody in it.
+///
+/// # Errors
+/// [`EditError`]: the name is not right, a file is there and `force` was not given, or it cannot be
+/// written. Whatever was there is as it was then.
+pub fn create(path: &Path, name: &str, force: bool) -> Result<(), EditError> {
+    let write = |source: io::Error| EditError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    let name = values::workshop_name(name)
+        .map_err(|Bad { message, help }| EditError::Invalid { message, help })?;
+    let text = template(&name);
+    if force && let Ok(target) = fs::canonicalize(path) {
+        return replace(&target, text.as_bytes()).map_err(write);
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut new = temporary(folder).map_err(write)?;
+    new.write_all(text.as_bytes()).map_err(write)?;
+    new.as_file().sync_all().map_err(write)?;
+    match new.persist_noclobber(path) {
+        Ok(_) => Ok(()),
+        Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(EditError::Exists {
+                path: path.to_owned(),
+            })
+        }
+        Err(failed) => Err(write(failed.error)),
+    }
 }
 
 /// Adds people to the inventory at `path`.
@@ -358,13 +403,20 @@ fn lock(path: &Path) -> io::Result<File> {
     }
 }
 
+/// A file that takes an inventory's place once it is whole.
+fn temporary(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(".inventory-")
+        // As any new file: what the umask leaves. Nothing in an inventory is secret.
+        .permissions(fs::Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+}
+
 /// Puts new bytes in a file's place in one step, with the old one's mode and owner.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     let old = fs::metadata(path)?;
-    let mut new = tempfile::Builder::new()
-        .prefix(".inventory-")
-        .tempfile_in(folder)?;
+    let mut new = temporary(folder)?;
     new.write_all(bytes)?;
     let file = new.as_file();
     file.set_permissions(old.permissions())?;

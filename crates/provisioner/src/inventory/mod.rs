@@ -9,6 +9,7 @@ mod problem;
 mod read;
 mod schema;
 mod sections;
+mod template;
 mod tree;
 mod types;
 mod values;

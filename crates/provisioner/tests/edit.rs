@@ -64,11 +64,14 @@ impl Folder {
         if let Some(help) = error.help() {
             text = format!("{text}\n  hint: {help}");
         }
-        if let EditError::Broken { problems } | EditError::Conflict { problems } = &error {
-            for finding in problems.iter().flat_map(|problems| problems.findings()) {
-                let (line, column) = finding.line_column().unwrap();
-                text = format!("{text}\n  {line}:{column} {finding}");
-            }
+        let findings = match &error {
+            EditError::Broken(problems) => problems.findings(),
+            EditError::Conflict { findings } => findings,
+            _ => &[],
+        };
+        for finding in findings {
+            let (line, column) = finding.line_column().unwrap();
+            text = format!("{text}\n  {line}:{column} {finding}");
         }
         text.replace(&self.dir.path().display().to_string(), "DIR")
     }

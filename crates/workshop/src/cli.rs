@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use provisioner::participants::{Refusal, is_private};
 
 use crate::commands;
 use crate::diagnostic;
@@ -44,6 +45,10 @@ enum Color {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Write an inventory with every field at its default and explained.
+    Init(commands::init::Args),
+    /// Judge a person's key and put both into the inventory.
+    Add(commands::add::Args),
     /// Print the completion script for a shell.
     Completions(commands::completions::Args),
     /// Write the manual pages into a folder.
@@ -56,10 +61,6 @@ pub(crate) enum Outcome {
     /// Done, or the answer is yes: exit 0.
     Yes,
     /// It ran, and the answer is no: a task not passed, a host that failed. Exit 1.
-    #[expect(
-        dead_code,
-        reason = "the verbs that answer no follow in the next commits"
-    )]
     No,
 }
 
@@ -70,6 +71,11 @@ pub(crate) type Result = std::result::Result<Outcome, miette::Report>;
 pub(crate) fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
+        // clap repeats the argument it did not understand, and a pasted key begins with dashes.
+        Err(_) if std::env::args_os().any(|arg| is_private(arg.as_encoded_bytes())) => {
+            diagnostic::print(&Refusal::PrivateKey.into(), &Output::new(false));
+            return ExitCode::from(2);
+        }
         Err(error) => {
             // clap's own statuses: 0 for --help and --version, 2 for a wrong command line.
             let _ = error.print();
@@ -83,6 +89,8 @@ pub(crate) fn run() -> ExitCode {
     }
     let output = Output::new(cli.json);
     let result = match cli.command {
+        Command::Init(args) => commands::init::run(&args, &output),
+        Command::Add(args) => commands::add::run(&args, &output),
         Command::Completions(args) => commands::completions::run(&args, &output),
         Command::Man(args) => commands::man::run(&args, &output),
     };

@@ -11,12 +11,13 @@ use thiserror::Error;
 
 use super::insert::{insert, quoted};
 use super::load::{Loaded, read};
-use super::problem::Problems;
+use super::naming;
+use super::problem::{Finding, Problems};
 use super::resolve;
 use super::template::template;
 use super::tree::{self, Kind};
 use super::types::{Inventory, Participant};
-use super::values::{self, Bad};
+use super::values::Bad;
 use crate::participants::PublicKey;
 
 /// Who is to be added.
@@ -67,14 +68,10 @@ pub enum Change {
 /// Why nobody was added. The inventory is as it was.
 #[derive(Debug, Error, Diagnostic)]
 pub enum EditError {
-    /// The inventory has problems of its own.
-    #[error("the inventory has to be right before people are added to it")]
-    #[diagnostic(help("put the problems right and run this again"))]
-    Broken {
-        /// Them.
-        #[related]
-        problems: Vec<Problems>,
-    },
+    /// The inventory has problems of its own, which have to be put right first.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Broken(Problems),
 
     /// The name or the initials are not right.
     #[error("{message}")]
@@ -105,9 +102,9 @@ pub enum EditError {
     /// With the new people, the inventory would not be right.
     #[error("nobody was added: the inventory would not be right with that entry")]
     Conflict {
-        /// What would be wrong with it.
+        /// What would be wrong with it; the lines are those of the text that was not written.
         #[related]
-        problems: Vec<Problems>,
+        findings: Vec<Finding>,
     },
 
     /// The file has a layout in which no place for the entry is sure.
@@ -159,7 +156,7 @@ pub fn create(path: &Path, name: &str, force: bool) -> Result<(), EditError> {
         path: path.to_owned(),
         source,
     };
-    let name = values::workshop_name(name)
+    let name = naming::workshop_name(name)
         .map_err(|Bad { message, help }| EditError::Invalid { message, help })?;
     let text = template(&name);
     if force && let Ok(target) = fs::canonicalize(path) {
@@ -195,16 +192,13 @@ pub fn add(path: &Path, addition: &Addition) -> Result<Change, EditError> {
         path: path.to_owned(),
         source,
     };
-    let broken = |problems: Problems| EditError::Broken {
-        problems: vec![problems],
-    };
     // Only so that a missing file, a folder or a pipe is reported in the reader's own words.
-    read(path).map_err(broken)?;
+    read(path).map_err(EditError::Broken)?;
     let target = fs::canonicalize(path).map_err(write)?;
     let _lock = lock(&target).map_err(write)?;
-    let text = read(path).map_err(broken)?;
+    let text = read(path).map_err(EditError::Broken)?;
     let now = jiff::Timestamp::now();
-    let before = Inventory::parse(&text, path, now).map_err(broken)?;
+    let before = Inventory::parse(&text, path, now).map_err(EditError::Broken)?;
     let folder = target.parent().unwrap_or(Path::new("/"));
     let Some(plan) = plan(addition, &before, &text, path, folder)? else {
         return Ok(Change::Nothing);
@@ -216,7 +210,7 @@ pub fn add(path: &Path, addition: &Addition) -> Result<Change, EditError> {
     };
     let new = insert(&text, &plan.entry).ok_or_else(no_place)?;
     let after = Inventory::parse(&new, path, now).map_err(|problems| EditError::Conflict {
-        problems: vec![problems],
+        findings: problems.into_findings(),
     })?;
     let people = added(&before, after).ok_or_else(no_place)?;
     let is_right = match &plan.person {
@@ -256,7 +250,7 @@ fn plan(
             key,
             written,
         } => {
-            let name = values::person_name(name).map_err(invalid)?;
+            let name = naming::person_name(name).map_err(invalid)?;
             let people = &before.inventory.participants;
             if let Some(there) = people.iter().find(|person| person.name == name) {
                 if there.key == *key {
@@ -270,12 +264,12 @@ fn plan(
                 });
             }
             let given = match initials {
-                Some(written) => Some(values::initials(written).map_err(invalid)?),
+                Some(written) => Some(naming::initials(written).map_err(invalid)?),
                 None => None,
             };
             let initials = match &given {
                 Some(initials) => initials.clone(),
-                None => values::initials_of(&name).map_err(invalid)?,
+                None => naming::initials_of(&name).map_err(invalid)?,
             };
             let written = match written {
                 Written::Inline => None,
@@ -382,7 +376,7 @@ fn folders(text: &str, base: &Path) -> Vec<PathBuf> {
 
 /// The line of a person; of the first folder for people who came from one.
 fn line_of(text: &str, name: &str) -> usize {
-    let is_person = |written: &str| values::person_name(written).is_ok_and(|known| known == name);
+    let is_person = |written: &str| naming::person_name(written).is_ok_and(|known| known == name);
     let person = entries(text, "name")
         .into_iter()
         .find(|(written, _)| is_person(written));

@@ -1,6 +1,7 @@
 //! The fields of an inventory, as one table: what may stand where, for the reader and for the schema.
 
-use super::values::{MAX_CPUS, MAX_PARALLEL, MAX_PIDS, MAX_SPARE, MIN_PIDS};
+use super::size::MAX_CPUS;
+use super::values::{MAX_PARALLEL, MAX_PIDS, MAX_SPARE, MIN_PIDS};
 
 /// A mapping with known fields.
 pub(crate) struct Section {

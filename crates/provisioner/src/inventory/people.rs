@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::fields::{FOLDER, PARTICIPANT};
+use super::naming;
 use super::problem::Report;
 use super::read::{Fields, Text, shown};
 use super::tree::{Kind, Node};
 use super::types::Participant;
-use super::values::{self, Bad};
+use super::values::Bad;
 use super::{Place, resolve};
 use crate::participants::{self, PublicKey, Refusal, Verdict, private};
 
@@ -17,9 +18,6 @@ use crate::participants::{self, PublicKey, Refusal, Verdict, private};
 const MAX_ENTRIES: usize = 4096;
 
 const RENAME: &str = "rename the file: it gives the participant's name";
-
-/// A longer text is no path (Linux's PATH_MAX is 4096), and is not repeated in a message.
-const MAX_PATH: usize = 1024;
 
 /// A participant as far as it could be read: what is wrong in one field hides no problem of another.
 #[derive(Default)]
@@ -86,14 +84,14 @@ fn read_person(entry: &Node, folder: &Path, report: &mut Report) -> Draft {
     let fields = PARTICIPANT.read(Some(entry), &entry.span, report);
     let mut draft = Draft::default();
     if let Some(Text { text, span }) = fields.text("name", report) {
-        match values::person_name(text) {
+        match naming::person_name(text) {
             Ok(name) => draft.name = Some((name, span)),
             Err(Bad { message, help }) => report.problem(&span, message, help),
         }
     }
     draft.initials = initials(&fields, draft.name.as_ref(), report);
     if let Some(written) = fields.text("key", report) {
-        let key = if is_inline(written.text) {
+        let key = if participants::is_inline(written.text) {
             judge_inline(&written, report)
         } else {
             let path = resolve(written.text, folder);
@@ -110,12 +108,12 @@ fn initials(
     report: &mut Report,
 ) -> Option<String> {
     let (initials, span) = match fields.text("initials", report) {
-        Some(Text { text, span }) => (values::initials(text), span),
+        Some(Text { text, span }) => (naming::initials(text), span),
         // What is not one value was reported.
         None if fields.value("initials").is_some() => return None,
         None => {
             let (name, span) = name?;
-            (values::initials_of(name), span.clone())
+            (naming::initials_of(name), span.clone())
         }
     };
     match initials {
@@ -125,19 +123,6 @@ fn initials(
             None
         }
     }
-}
-
-/// Whether a `key:` holds the key itself rather than the path of its file.
-pub(crate) fn is_inline(text: &str) -> bool {
-    let text = text.trim();
-    let begins = [
-        "ssh-", "ecdsa-", "sk-", "rsa-", "AAAA", "SHA256:", "MD5:", "---", "`", "age1",
-    ];
-    text.contains('\n')
-        || text.len() > MAX_PATH
-        || begins.iter().any(|begin| text.starts_with(begin))
-        || text.to_ascii_lowercase().contains("ssh-ed25519 ")
-        || private::find(text).is_some()
 }
 
 fn judge_inline(written: &Text<'_>, report: &mut Report) -> Option<PublicKey> {
@@ -238,9 +223,9 @@ fn read_folder(written: &Text<'_>, base: &Path, drafts: &mut Vec<Draft>, report:
         };
         is_empty = false;
         let mut draft = Draft::default();
-        match values::person_name(&stem.replace(['-', '_', '.'], " ")) {
+        match naming::person_name(&stem.replace(['-', '_', '.'], " ")) {
             Ok(person) => {
-                match values::initials_of(&person) {
+                match naming::initials_of(&person) {
                     Ok(initials) => draft.initials = Some(initials),
                     Err(Bad { message, .. }) => {
                         report.problem(
@@ -318,7 +303,7 @@ fn look_for_secrets(path: &Path, name: &str, span: &Place, report: &mut Report) 
 fn check_names(drafts: &[Draft], report: &mut Report) {
     let mut seen: BTreeMap<String, (&str, &Place)> = BTreeMap::new();
     for (name, span) in drafts.iter().filter_map(|draft| draft.name.as_ref()) {
-        let alike = values::lookalike(name);
+        let alike = naming::lookalike(name);
         let Some((first, place)) = seen.get(&alike) else {
             seen.insert(alike, (name, span));
             continue;

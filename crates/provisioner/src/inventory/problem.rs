@@ -83,6 +83,10 @@ impl Problems {
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
+
+    pub(crate) fn into_findings(self) -> Vec<Finding> {
+        self.findings
+    }
 }
 
 impl Diagnostic for Problems {

@@ -3,16 +3,16 @@
 use std::fs;
 use std::path::Path;
 
+use super::address::NodeAddress;
 use super::fields::{BITCOIN, HOSTS, LIMITS, SOURCE_PATH, WORKSHOP};
 use super::problem::Report;
 use super::read::{Fields, Text, scalar, shown};
+use super::size::{Cpus, MIN_MEMORY, Size};
 use super::tree::{Kind, Node};
 use super::types::{Bitcoin, Chain, Hosts, Limits, ProviderKind, Source, Workshop};
-use super::values::{
-    self, Bad, Cpus, MAX_PARALLEL, MAX_PIDS, MAX_SPARE, MIN_MEMORY, MIN_PIDS, MIN_PRUNE,
-    NodeAddress, Size, Version,
-};
+use super::values::{self, Bad, MAX_PARALLEL, MAX_PIDS, MAX_SPARE, MIN_PIDS, MIN_PRUNE, Version};
 use super::{Place, resolve};
+use super::{moment, naming};
 
 impl Fields<'_> {
     /// Parses a field; a missing one from the default of the table. `None` where there is neither, or
@@ -43,9 +43,9 @@ pub(super) fn workshop(
     report: &mut Report,
 ) -> Option<Workshop> {
     let fields = WORKSHOP.read(node, place, report);
-    let name = fields.parse("name", report, values::workshop_name);
-    let date = fields.parse("date", report, values::date);
-    let deadline = fields.parse("deadline", report, values::moment);
+    let name = fields.parse("name", report, naming::workshop_name);
+    let date = fields.parse("date", report, moment::date);
+    let deadline = fields.parse("deadline", report, moment::moment);
     if let (Some(deadline), Some(node)) = (&deadline, fields.value("deadline")) {
         if date.is_some_and(|date| deadline.date() < date) {
             report.problem(

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use provisioner::participants::{Refusal, is_private};
 
 use crate::commands;
 use crate::diagnostic;
@@ -44,6 +45,10 @@ enum Color {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Write an inventory with every field at its default and explained.
+    Init(commands::init::Args),
+    /// Judge a person's key and put both into the inventory.
+    Add(commands::add::Args),
     /// What `provision` would do.
     Plan(commands::plan::Args),
     /// Make every host what the inventory says; run it again to go on or to mend.
@@ -78,6 +83,11 @@ pub(crate) type Result = std::result::Result<Outcome, miette::Report>;
 pub(crate) fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
+        // clap repeats the argument it did not understand, and a pasted key begins with dashes.
+        Err(_) if std::env::args_os().any(|arg| is_private(arg.as_encoded_bytes())) => {
+            diagnostic::print(&Refusal::PrivateKey.into(), &Output::new(false));
+            return ExitCode::from(2);
+        }
         Err(error) => {
             // clap's own statuses: 0 for --help and --version, 2 for a wrong command line.
             let _ = error.print();
@@ -91,6 +101,8 @@ pub(crate) fn run() -> ExitCode {
     }
     let output = Output::new(cli.json);
     let result = match cli.command {
+        Command::Init(args) => commands::init::run(&args, &output),
+        Command::Add(args) => commands::add::run(&args, &output),
         Command::Plan(args) => commands::plan::run(&args, &output),
         Command::Provision(args) => commands::provision::run(args, &output),
         Command::Doctor(args) => commands::doctor::run(&args, &output),

@@ -1,6 +1,7 @@
 //! The fields of an inventory, as one table: what may stand where, for the reader and for the schema.
 
-use super::values::{MAX_CPUS, MAX_PARALLEL, MAX_PIDS, MAX_SPARE, MIN_PIDS};
+use super::size::MAX_CPUS;
+use super::values::{MAX_PARALLEL, MAX_PIDS, MAX_SPARE, MIN_PIDS};
 
 /// A mapping with known fields.
 pub(crate) struct Section {
@@ -169,7 +170,7 @@ pub(crate) const BITCOIN: Section = Section {
 };
 
 pub(crate) const SOURCE_PATH: Section = Section {
-    title: "source",
+    title: "bitcoin.source",
     doc: "A source tree on this machine.",
     fields: &[field("path", Form::Text, "The folder of the tree.").required()],
 };
@@ -271,17 +272,19 @@ pub(crate) const FOLDER: Section = Section {
     fields: &[field("folder", Form::Text, "The folder, such as keys/.").required()],
 };
 
-/// The section in which a field of that name is known, to tell people where it belongs.
-pub(crate) fn home_of(name: &str) -> Option<&'static str> {
+/// The sections in which a field of that name is known, to tell people where it belongs.
+pub(crate) fn homes_of(name: &str) -> Vec<&'static str> {
     [
+        &INVENTORY,
         &WORKSHOP,
         &BITCOIN,
+        &SOURCE_PATH,
         &HOSTS,
         &LIMITS,
         &PARTICIPANT,
-        &INVENTORY,
     ]
     .into_iter()
-    .find(|section| section.fields.iter().any(|field| field.name == name))
+    .filter(|section| section.fields.iter().any(|field| field.name == name))
     .map(|section| section.title)
+    .collect()
 }

@@ -50,8 +50,9 @@ impl Inventory {
         let mut report = Report::new(text);
         if let Some(at) = private::find(text) {
             // Nothing else is looked at: whatever else was said might repeat a piece of it.
+            let end = text[at..].find('\n').map_or(text.len(), |end| at + end);
             report.problem(
-                &(at..at),
+                &(at..end),
                 "there is a PRIVATE key in the inventory: it must be thrown away and a new pair made",
                 "remove it, delete every copy and tell its owner: a private key that was sent is no longer private. What belongs here is the public one, from the file whose name ends in `.pub`",
             );
@@ -101,11 +102,12 @@ fn inventory(
     let workshop = fields
         .key("workshop")
         .and_then(|key| sections::workshop(fields.value("workshop"), key, now, report));
-    let bitcoin = sections::bitcoin(fields.value("bitcoin"), &place("bitcoin"), folder, report);
-    let hosts = sections::hosts(fields.value("hosts"), &place("hosts"), report);
-    sections::between(
-        (bitcoin.as_ref(), fields.value("bitcoin")),
-        (hosts.as_ref(), fields.value("hosts")),
+    let (hosts, provided) = sections::hosts(fields.value("hosts"), &place("hosts"), report);
+    let bitcoin = sections::bitcoin(
+        fields.value("bitcoin"),
+        &place("bitcoin"),
+        folder,
+        &provided,
         report,
     );
     let participants = people::participants(fields.value("participants"), folder, report);
@@ -214,10 +216,8 @@ fn broken(error: &Error, text: &str, report: &mut Report) {
             "brackets or indents are nested deeper than any inventory is".to_owned(),
             "count the brackets of this line, and the dashes above it",
         ),
-        Error::Budget { .. }
-        | Error::AliasReplayLimitExceeded { .. }
-        | Error::AliasExpansionLimitExceeded { .. }
-        | Error::AliasReplayStackDepthExceeded { .. } => (
+        // Of an alias, the parser wraps the error once more, in text.
+        _ if matches!(error, Error::Budget { .. }) || shown.contains("limit exceeded") => (
             "the aliases (`*name`) of this file stand for more than any inventory holds".to_owned(),
             "write the values themselves",
         ),

@@ -1,13 +1,19 @@
 //! The inventory: `inventory.yaml` in, a checked [`Inventory`] or every problem of it out.
 
+mod address;
 pub mod edit;
 mod fields;
+mod insert;
 mod load;
+mod moment;
+mod naming;
 mod people;
 mod problem;
 mod read;
 mod schema;
 mod sections;
+mod size;
+mod template;
 mod tree;
 mod types;
 mod values;
@@ -15,13 +21,15 @@ mod values;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+pub use address::NodeAddress;
 pub use load::{Loaded, MAX_INVENTORY};
 pub use problem::{Finding, Problems};
 pub use schema::schema;
+pub use size::{Cpus, Size};
 pub use types::{
     Bitcoin, Chain, Hosts, Inventory, Limits, Participant, ProviderKind, Source, Workshop,
 };
-pub use values::{Cpus, NodeAddress, Size, Version};
+pub use values::Version;
 
 /// Bytes of the file that a message points at.
 type Place = Range<usize>;

@@ -1,23 +1,23 @@
 //! The section `participants`: people, their keys, and that no two can be taken for one another.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::fields::{FOLDER, PARTICIPANT};
+use super::naming;
 use super::problem::Report;
 use super::read::{Fields, Text, shown};
 use super::tree::{Kind, Node};
 use super::types::Participant;
-use super::values::{self, Bad};
+use super::values::Bad;
 use super::{Place, resolve};
 use crate::participants::{self, PublicKey, Refusal, Verdict, private};
 
 /// More entries than this are not a folder of keys, but a home folder or a disk.
 const MAX_ENTRIES: usize = 4096;
 
-/// A longer text is no path (Linux's PATH_MAX is 4096), and is not repeated in a message.
-const MAX_PATH: usize = 1024;
+const RENAME: &str = "rename the file: it gives the participant's name";
 
 /// A participant as far as it could be read: what is wrong in one field hides no problem of another.
 #[derive(Default)]
@@ -84,14 +84,14 @@ fn read_person(entry: &Node, folder: &Path, report: &mut Report) -> Draft {
     let fields = PARTICIPANT.read(Some(entry), &entry.span, report);
     let mut draft = Draft::default();
     if let Some(Text { text, span }) = fields.text("name", report) {
-        match values::person_name(text) {
+        match naming::person_name(text) {
             Ok(name) => draft.name = Some((name, span)),
             Err(Bad { message, help }) => report.problem(&span, message, help),
         }
     }
     draft.initials = initials(&fields, draft.name.as_ref(), report);
     if let Some(written) = fields.text("key", report) {
-        let key = if is_inline(written.text) {
+        let key = if participants::is_inline(written.text) {
             judge_inline(&written, report)
         } else {
             let path = resolve(written.text, folder);
@@ -108,12 +108,12 @@ fn initials(
     report: &mut Report,
 ) -> Option<String> {
     let (initials, span) = match fields.text("initials", report) {
-        Some(Text { text, span }) => (values::initials(text), span),
+        Some(Text { text, span }) => (naming::initials(text), span),
         // What is not one value was reported.
         None if fields.value("initials").is_some() => return None,
         None => {
             let (name, span) = name?;
-            (values::initials_of(name), span.clone())
+            (naming::initials_of(name), span.clone())
         }
     };
     match initials {
@@ -125,42 +125,37 @@ fn initials(
     }
 }
 
-/// Whether a `key:` holds the key itself rather than the path of its file.
-pub(crate) fn is_inline(text: &str) -> bool {
-    let text = text.trim();
-    let begins = [
-        "ssh-", "ecdsa-", "sk-", "rsa-", "AAAA", "SHA256:", "MD5:", "---", "`", "age1",
-    ];
-    text.contains('\n')
-        || text.len() > MAX_PATH
-        || begins.iter().any(|begin| text.starts_with(begin))
-        || text.to_ascii_lowercase().contains("ssh-ed25519 ")
-        || private::find(text).is_some()
-}
-
 fn judge_inline(written: &Text<'_>, report: &mut Report) -> Option<PublicKey> {
     let verdict = participants::judge_bytes(written.text.as_bytes());
     if matches!(verdict, Verdict::Refused(Refusal::PrivateKey)) {
         report.hide(&written.span);
     }
-    // A block scalar ends in a line break and a flow scalar in none: neither is worth a remark.
-    settle(verdict, "the key", &written.span, report)
+    settle(verdict, None, &written.span, report)
 }
 
 fn judge(path: &Path, named: &str, span: &Place, report: &mut Report) -> Option<PublicKey> {
     let what = format!("`{}`", shown(named));
-    settle(participants::judge_file(path), &what, span, report)
+    settle(participants::judge_file(path), Some(&what), span, report)
 }
 
 /// Turns a verdict into a key, and what is to be said about it into findings.
-fn settle(verdict: Verdict, what: &str, span: &Place, report: &mut Report) -> Option<PublicKey> {
+fn settle(
+    verdict: Verdict,
+    what: Option<&str>,
+    span: &Place,
+    report: &mut Report,
+) -> Option<PublicKey> {
     match verdict {
         Verdict::Accepted { key } => Some(key),
         Verdict::Cleaned { key, cleanings } => {
             let cleanings: Vec<String> = cleanings.iter().map(ToString::to_string).collect();
             report.remark(
                 span,
-                format!("{what} was cleaned: {}", cleanings.join(", ")),
+                format!(
+                    "{} was cleaned: {}",
+                    what.unwrap_or("the key"),
+                    cleanings.join(", ")
+                ),
                 format!(
                     "its owner can compare the fingerprint: {}",
                     key.fingerprint()
@@ -175,15 +170,17 @@ fn settle(verdict: Verdict, what: &str, span: &Place, report: &mut Report) -> Op
     }
 }
 
-fn refuse(refusal: &Refusal, what: &str, span: &Place, report: &mut Report) {
+fn refuse(refusal: &Refusal, what: Option<&str>, span: &Place, report: &mut Report) {
     let cause = match refusal {
         Refusal::Unreadable { source, .. } => format!(" ({source})"),
         _ => String::new(),
     };
     let help = miette::Diagnostic::help(refusal).map(|help| help.to_string());
+    // A key that stands in the inventory itself is shown beside the message.
+    let what = what.map(|what| format!("{what}: ")).unwrap_or_default();
     report.problem(
         span,
-        format!("{what}: {refusal}{cause}"),
+        format!("{what}{refusal}{cause}"),
         help.unwrap_or_default(),
     );
 }
@@ -212,7 +209,7 @@ fn read_folder(written: &Text<'_>, base: &Path, drafts: &mut Vec<Draft>, report:
                     shown(written.text),
                     shown(&path.to_string_lossy())
                 ),
-                "rename the file: it gives the participant's name",
+                RENAME,
             );
             continue;
         };
@@ -226,15 +223,15 @@ fn read_folder(written: &Text<'_>, base: &Path, drafts: &mut Vec<Draft>, report:
         };
         is_empty = false;
         let mut draft = Draft::default();
-        match values::person_name(&stem.replace(['-', '_', '.'], " ")) {
+        match naming::person_name(&stem.replace(['-', '_', '.'], " ")) {
             Ok(person) => {
-                match values::initials_of(&person) {
+                match naming::initials_of(&person) {
                     Ok(initials) => draft.initials = Some(initials),
-                    Err(Bad { message, help }) => {
+                    Err(Bad { message, .. }) => {
                         report.problem(
                             &written.span,
                             format!("`{}`: {message}", shown(name)),
-                            help,
+                            RENAME,
                         );
                     }
                 }
@@ -243,7 +240,7 @@ fn read_folder(written: &Text<'_>, base: &Path, drafts: &mut Vec<Draft>, report:
             Err(Bad { message, .. }) => report.problem(
                 &written.span,
                 format!("`{}`: {message}", shown(name)),
-                "rename the file: it gives the participant's name",
+                RENAME,
             ),
         }
         let key = judge(&path, name, &written.span, report);
@@ -275,8 +272,7 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>, (String, &'static str)> {
             "a single file goes behind `key:`, with a `name:`",
         ));
     }
-    let unreadable =
-        |error: std::io::Error| (error.to_string(), "check the permissions of the folder");
+    let unreadable = |error: io::Error| (error.to_string(), "check the permissions of the folder");
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
@@ -307,13 +303,15 @@ fn look_for_secrets(path: &Path, name: &str, span: &Place, report: &mut Report) 
 fn check_names(drafts: &[Draft], report: &mut Report) {
     let mut seen: BTreeMap<String, (&str, &Place)> = BTreeMap::new();
     for (name, span) in drafts.iter().filter_map(|draft| draft.name.as_ref()) {
-        let Some((first, place)) = seen.insert(values::lookalike(name), (name, span)) else {
+        let alike = naming::lookalike(name);
+        let Some((first, place)) = seen.get(&alike) else {
+            seen.insert(alike, (name, span));
             continue;
         };
         let line = report.line(place);
         report.problem(
             span,
-            if first == name {
+            if *first == name {
                 format!("two participants are called {name}; the first is on line {line}")
             } else {
                 format!("{name} can be taken for {first} (line {line})")
@@ -339,8 +337,8 @@ fn check_keys(drafts: &[Draft], report: &mut Report) {
             Some(first) => format!("{first}'s (line {line})"),
             None => format!("the one on line {line}"),
         };
-        let what = name.map_or_else(|| "the key".to_owned(), |name| format!("{name}'s key"));
-        refuse(&Refusal::SameKey { other }, &what, span, report);
+        let what = name.map(|name| format!("{name}'s key"));
+        refuse(&Refusal::SameKey { other }, what.as_deref(), span, report);
     }
 }
 

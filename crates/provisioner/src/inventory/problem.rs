@@ -83,6 +83,10 @@ impl Problems {
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
+
+    pub(crate) fn into_findings(self) -> Vec<Finding> {
+        self.findings
+    }
 }
 
 impl Diagnostic for Problems {
@@ -177,7 +181,8 @@ impl Report {
     ) {
         self.drafts.push(Draft {
             severity,
-            span,
+            // Where a section is missing altogether, there is no place.
+            span: span.filter(|span| *span != (0..0)),
             message,
             help: (!help.is_empty()).then_some(help),
         });

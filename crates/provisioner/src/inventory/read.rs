@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::fields::{Section, home_of};
+use super::fields::{Section, homes_of};
 use super::problem::Report;
 use super::tree::{Kind, Node};
 use crate::participants::text::printable;
@@ -58,8 +58,8 @@ impl Section {
             if field.required && !is_there && is_section {
                 let message = format!("{} has no `{}`", self.title, field.name);
                 let doc = format!("add `{}:`. {}", field.name, field.doc);
-                // An empty file has no place to point at.
-                if node.is_none() && place.is_empty() {
+                // A file without a field has no place to point at.
+                if place.is_empty() {
                     report.whole(message, doc);
                 } else {
                     report.problem(place, message, doc);
@@ -112,10 +112,11 @@ impl Section {
         if let Some(name) = suggest::nearest(written, known) {
             return format!("did you mean `{name}`?");
         }
-        match home_of(written) {
-            Some(home) => format!("`{written}` belongs in {home}"),
-            None => format!("its fields are {}", self.known()),
+        let homes = homes_of(written);
+        if homes.is_empty() {
+            return format!("its fields are {}", self.known());
         }
+        format!("`{written}` belongs in {}", homes.join(" or "))
     }
 
     fn known(&self) -> String {

@@ -3,16 +3,16 @@
 use std::fs;
 use std::path::Path;
 
+use super::address::NodeAddress;
 use super::fields::{BITCOIN, HOSTS, LIMITS, SOURCE_PATH, WORKSHOP};
 use super::problem::Report;
-use super::read::{Fields, Text, scalar};
+use super::read::{Fields, Text, scalar, shown};
+use super::size::{Cpus, MIN_MEMORY, Size};
 use super::tree::{Kind, Node};
 use super::types::{Bitcoin, Chain, Hosts, Limits, ProviderKind, Source, Workshop};
-use super::values::{
-    self, Bad, Cpus, MAX_PARALLEL, MAX_PIDS, MAX_SPARE, MIN_MEMORY, MIN_PIDS, MIN_PRUNE,
-    NodeAddress, Size, Version,
-};
+use super::values::{self, Bad, MAX_PARALLEL, MAX_PIDS, MAX_SPARE, MIN_PIDS, MIN_PRUNE, Version};
 use super::{Place, resolve};
+use super::{moment, naming};
 
 impl Fields<'_> {
     /// Parses a field; a missing one from the default of the table. `None` where there is neither, or
@@ -43,9 +43,9 @@ pub(super) fn workshop(
     report: &mut Report,
 ) -> Option<Workshop> {
     let fields = WORKSHOP.read(node, place, report);
-    let name = fields.parse("name", report, values::workshop_name);
-    let date = fields.parse("date", report, values::date);
-    let deadline = fields.parse("deadline", report, values::moment);
+    let name = fields.parse("name", report, naming::workshop_name);
+    let date = fields.parse("date", report, moment::date);
+    let deadline = fields.parse("deadline", report, moment::moment);
     if let (Some(deadline), Some(node)) = (&deadline, fields.value("deadline")) {
         if date.is_some_and(|date| deadline.date() < date) {
             report.problem(
@@ -68,10 +68,18 @@ pub(super) fn workshop(
     })
 }
 
+/// What the hosts give, as far as it could be read: some of it does not go with every Bitcoin Core.
+#[derive(Default)]
+pub(super) struct Provided {
+    provider: Option<ProviderKind>,
+    disk: Option<(Size, Place)>,
+}
+
 pub(super) fn bitcoin(
     node: Option<&Node>,
     place: &Place,
     folder: &Path,
+    provided: &Provided,
     report: &mut Report,
 ) -> Option<Bitcoin> {
     let fields = BITCOIN.read(node, place, report);
@@ -80,6 +88,26 @@ pub(super) fn bitcoin(
     let chain = fields.parse("chain", report, chain);
     let prune = fields.parse("prune", report, values::prune);
     let addnode = addnode(&fields, report);
+    if let (Some(Source::Release), Some(ProviderKind::Local)) = (&source, provided.provider)
+        && let Some(node) = fields.value("source")
+    {
+        report.problem(
+            &node.span,
+            "`source: release` does not go with the provider `local`: local hosts have no route to the internet, so their builder can fetch neither nixpkgs nor the release",
+            "write `source: crate`, or `source: {path: DIR}` with a tree of this machine",
+        );
+    }
+    if let (Some(prune @ MIN_PRUNE..), Some((disk, limit))) = (prune, &provided.disk) {
+        let kept = Size::from_bytes(prune << 20);
+        if kept >= *disk {
+            let span = fields.value("prune").map_or(limit, |node| &node.span);
+            report.problem(
+                span,
+                format!("a node keeps {kept} of blocks, and each host's disk is limited to {disk}"),
+                "lower `bitcoin.prune` or raise `hosts.limits.disk`",
+            );
+        }
+    }
     Some(Bitcoin {
         source: source?,
         version: version?,
@@ -134,7 +162,7 @@ fn tree_at(path: Text<'_>, folder: &Path, report: &mut Report) -> Option<Source>
     };
     report.problem(
         &path.span,
-        format!("`{}`: {what}", tree.display()),
+        format!("`{}`: {what}", shown(path.text)),
         "name the folder of a whole tree, such as a git checkout; paths begin at the inventory's own folder",
     );
     None
@@ -235,7 +263,11 @@ fn addnode(fields: &Fields<'_>, report: &mut Report) -> Vec<NodeAddress> {
     addresses
 }
 
-pub(super) fn hosts(node: Option<&Node>, place: &Place, report: &mut Report) -> Option<Hosts> {
+pub(super) fn hosts(
+    node: Option<&Node>,
+    place: &Place,
+    report: &mut Report,
+) -> (Option<Hosts>, Provided) {
     let fields = HOSTS.read(node, place, report);
     let provider = fields.parse("provider", report, |text| {
         const LATER: &str = "write `local`: hosts on this machine";
@@ -277,67 +309,24 @@ pub(super) fn hosts(node: Option<&Node>, place: &Place, report: &mut Report) -> 
     let cpus = limits.parse("cpus", report, Cpus::parse);
     let pids = limits.parse("pids", report, count("pids", MIN_PIDS, MAX_PIDS));
     let disk = limits.parse("disk", report, Size::parse);
+    let provided = Provided {
+        provider,
+        disk: disk.zip(limits.value("disk").map(|node| node.span.clone())),
+    };
     // Counts of at most 2048, so they fit into any usize.
-    let count = |number: u64| usize::try_from(number).ok();
-    Some(Hosts {
-        provider: provider?,
-        spare: count(spare?)?,
-        parallel: count(parallel?)?,
-        limits: Limits {
-            memory: memory?,
-            cpus: cpus?,
-            pids: pids?,
-            disk,
-        },
-    })
-}
-
-/// What is right in each section and does not go together.
-pub(super) fn between(
-    bitcoin: (Option<&Bitcoin>, Option<&Node>),
-    hosts: (Option<&Hosts>, Option<&Node>),
-    report: &mut Report,
-) {
-    let (Some(core), Some(provided)) = (bitcoin.0, hosts.0) else {
-        return;
+    let count = |number: Option<u64>| usize::try_from(number?).ok();
+    let whole = || {
+        Some(Hosts {
+            provider: provider?,
+            spare: count(spare)?,
+            parallel: count(parallel)?,
+            limits: Limits {
+                memory: memory?,
+                cpus: cpus?,
+                pids: pids?,
+                disk,
+            },
+        })
     };
-    let span_of = |section: Option<&Node>, name: &str| {
-        let Kind::Map(pairs) = &section?.kind else {
-            return None;
-        };
-        let is = |key: &Node| matches!(&key.kind, Kind::Scalar(text) if text == name);
-        pairs
-            .iter()
-            .find(|(key, _)| is(key))
-            .map(|(_, value)| value.span.clone())
-    };
-    if let (Source::Release, ProviderKind::Local) = (&core.source, provided.provider)
-        && let Some(span) = span_of(bitcoin.1, "source")
-    {
-        report.problem(
-            &span,
-            "`source: release` does not go with the provider `local`: local hosts have no route to the internet, so their builder can fetch neither nixpkgs nor the release",
-            "write `source: crate`, or `source: {path: DIR}` with a tree of this machine",
-        );
-    }
-    let kept = Size::from_bytes(core.prune.saturating_mul(1 << 20));
-    if let Some(disk) = provided.limits.disk
-        && core.prune >= MIN_PRUNE
-        && kept >= disk
-    {
-        let span = span_of(bitcoin.1, "prune").or_else(|| {
-            let Kind::Map(pairs) = &hosts.1?.kind else {
-                return None;
-            };
-            let limits = pairs
-                .iter()
-                .find(|(key, _)| matches!(&key.kind, Kind::Scalar(text) if text == "limits"))?;
-            span_of(Some(&limits.1), "disk")
-        });
-        report.problem(
-            &span.unwrap_or_default(),
-            format!("a node keeps {kept} of blocks, and each host's disk is limited to {disk}"),
-            "lower `bitcoin.prune` or raise `hosts.limits.disk`",
-        );
-    }
+    (whole(), provided)
 }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::values::{Cpus, NodeAddress, Size, Version};
+use super::address::NodeAddress;
+use super::size::{Cpus, Size};
+use super::values::Version;
 use crate::participants::PublicKey;
 
 /// A whole inventory. Every value in it was checked, and the defaults are filled in.

@@ -56,12 +56,10 @@ pub(crate) fn read(text: &str, done: &mut Cleanings) -> Option<Result<PublicKey,
     }
     let mut words = text.split_whitespace();
     // A recipient of age: bech32 of 32 bytes behind `age1`.
-    if words.any(|word| word.starts_with("age1") && word.len() == 62) {
-        return Some(Err(Refusal::OtherFormat {
-            what: "an age recipient",
-        }));
-    }
-    is_fingerprint(text).then_some(Err(Refusal::Fingerprint))
+    let is_age = words.any(|word| word.starts_with("age1") && word.len() == 62);
+    is_age.then_some(Err(Refusal::OtherFormat {
+        what: "an age recipient",
+    }))
 }
 
 /// `ssh-keygen -e` and PuTTYgen's "Save public key" (RFC 4716, section 3).
@@ -131,7 +129,7 @@ fn between(text: &str, begin: &str, end: &str) -> Option<String> {
 }
 
 /// `SHA256:…`, sixteen hexadecimal pairs (MD5), or the picture that `ssh-keygen -lv` draws.
-fn is_fingerprint(text: &str) -> bool {
+pub(crate) fn is_fingerprint(text: &str) -> bool {
     let is_md5 = |word: &str| {
         let word = word.strip_prefix("MD5:").unwrap_or(word);
         word.len() == 47

@@ -43,6 +43,8 @@ pub enum Cleaning {
     FromPem,
     /// Control characters or broken UTF-8 in the comment.
     Comment,
+    /// More than 100 characters of comment.
+    CommentLength,
 }
 
 impl fmt::Display for Cleaning {
@@ -50,7 +52,7 @@ impl fmt::Display for Cleaning {
         f.write_str(match self {
             Self::Utf16 => "converted from UTF-16",
             Self::ByteOrderMark => "byte order mark removed",
-            Self::LineEnds => "Windows line ends removed",
+            Self::LineEnds => "line ends of another system put right",
             Self::MailQuotes => "the mail's `>` removed",
             Self::Quotes => "quotes around it removed",
             Self::Blanks => "blanks put right",
@@ -65,6 +67,7 @@ impl fmt::Display for Cleaning {
             Self::FromRfc4716 => "converted from an RFC 4716 block",
             Self::FromPem => "converted from a PEM block",
             Self::Comment => "characters that cannot be shown removed from its comment",
+            Self::CommentLength => "its comment shortened",
         })
     }
 }
@@ -143,29 +146,15 @@ pub(crate) fn plain(text: &str, done: &mut Cleanings) -> String {
     plain
 }
 
-/// What people and programs put around a key: quotes of several languages, Markdown, lists, markup.
-pub(crate) fn is_wrapper(c: char) -> bool {
+/// Quotes of several languages and what follows one in a list.
+pub(crate) fn is_quote(c: char) -> bool {
     matches!(
         c,
-        '`' | '"'
-            | '\''
-            | '“'
-            | '”'
-            | '„'
-            | '‘'
-            | '’'
-            | '‚'
-            | '«'
-            | '»'
-            | '<'
-            | '>'
-            | '('
-            | ')'
-            | '['
-            | ']'
-            | '{'
-            | '}'
-            | ','
-            | ';'
+        '`' | '"' | '\'' | '“' | '”' | '„' | '‘' | '’' | '‚' | '«' | '»' | ',' | ';'
     )
+}
+
+/// What people and programs put around a key: quotes, Markdown, lists, markup.
+pub(crate) fn is_wrapper(c: char) -> bool {
+    is_quote(c) || matches!(c, '<' | '>' | '(' | ')' | '[' | ']' | '{' | '}')
 }

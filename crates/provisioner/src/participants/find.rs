@@ -5,8 +5,8 @@ use base64::alphabet::STANDARD;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
-use super::clean::{Cleaning, Cleanings, is_wrapper};
-use super::key::{BLOB_DIGITS, BLOB_START, ED25519, PublicKey, read_string};
+use super::clean::{Cleaning, Cleanings, is_quote, is_wrapper};
+use super::key::{BLOB_DIGITS, BLOB_START, COMMENT_LEN, ED25519, PublicKey, read_string};
 use super::refuse::{OTHER_TYPES, Refusal, known_type};
 
 /// Fewer digits than this after the name of a type are prose that mentions it.
@@ -20,8 +20,8 @@ pub(crate) struct Candidate {
     pub(crate) done: Cleanings,
 }
 
-/// Every key in the text, whatever its type.
-pub(crate) fn candidates(text: &str) -> Vec<Candidate> {
+/// Every key that stands behind the name of a type, whatever the type.
+pub(crate) fn named(text: &str) -> Vec<Candidate> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some((start, name)) = next_type(text, at) {
@@ -33,12 +33,6 @@ pub(crate) fn candidates(text: &str) -> Vec<Candidate> {
             found.push(candidate);
             at += length;
         }
-    }
-    if found.is_empty() {
-        found.extend(
-            text.match_indices("AAAA")
-                .find_map(|(start, _)| bare(text, start)),
-        );
     }
     found
 }
@@ -70,13 +64,12 @@ fn behind(name: &'static str, written: &str, rest: &str) -> Option<(Candidate, u
     }
     let body = rest.trim_start();
     let gap = &rest[..rest.len() - body.len()];
-    if gap != " " {
-        done.insert(Cleaning::Blanks);
-    }
     let mut lines = 1;
     if gap.contains('\n') {
         done.insert(Cleaning::Wrapped);
         lines += 1;
+    } else if gap != " " {
+        done.insert(Cleaning::Blanks);
     }
     let Digits {
         digits,
@@ -97,8 +90,13 @@ fn behind(name: &'static str, written: &str, rest: &str) -> Option<(Candidate, u
     Some((Candidate { key, lines, done }, taken))
 }
 
-/// A blob without the name of its type before it.
-fn bare(text: &str, start: usize) -> Option<Candidate> {
+/// The first blob that stands without the name of its type.
+pub(crate) fn bare(text: &str) -> Option<Candidate> {
+    text.match_indices("AAAA")
+        .find_map(|(start, _)| bare_at(text, start))
+}
+
+fn bare_at(text: &str, start: usize) -> Option<Candidate> {
     let Digits {
         digits,
         length,
@@ -245,12 +243,17 @@ fn read(
 /// What stands between the key and the end of its line.
 fn comment(after: &str, done: &mut Cleanings) -> String {
     let line = after.split('\n').next().unwrap_or_default();
-    let trimmed = line.trim().trim_matches(is_wrapper).trim();
+    // A tag that closes is markup of the page it was copied from.
+    let text = line.split("</").next().unwrap_or_default().trim();
+    let trimmed = text.trim_matches(is_quote).trim();
     if trimmed != line.trim() {
         done.insert(Cleaning::Quotes);
     }
     if trimmed.contains(|c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER) {
         done.insert(Cleaning::Comment);
+    }
+    if trimmed.chars().count() > COMMENT_LEN {
+        done.insert(Cleaning::CommentLength);
     }
     trimmed.replace(char::REPLACEMENT_CHARACTER, "")
 }

@@ -22,7 +22,7 @@ pub(crate) const BLOB_DIGITS: usize = BLOB_LEN / 3 * 4;
 pub(crate) const BLOB_START: &str = "AAAAC3NzaC1lZDI1NTE5AAAAI";
 
 /// How much of a comment is kept, in characters: a name and a machine, not a letter.
-const COMMENT_LEN: usize = 100;
+pub(crate) const COMMENT_LEN: usize = 100;
 
 /// An ed25519 public key that was judged to be sound, with the comment its owner gave it.
 ///
@@ -48,9 +48,10 @@ impl PublicKey {
             return Err(Refusal::WeakPoint);
         }
         let comment = text::printable(comment);
+        let comment: String = comment.trim().chars().take(COMMENT_LEN).collect();
         Ok(Self {
             bytes,
-            comment: comment.trim().chars().take(COMMENT_LEN).collect(),
+            comment: comment.trim_end().to_owned(),
         })
     }
 

@@ -15,9 +15,13 @@ pub use clean::Cleaning;
 pub use file::judge_file;
 pub(crate) use file::{read_capped, read_file};
 pub use key::PublicKey;
+pub use private::is_private;
 pub use refuse::{MAX_FILE, Refusal};
 
 use clean::Cleanings;
+
+/// A longer text is no path (Linux's PATH_MAX is 4096), and is not repeated in a message.
+const MAX_PATH: usize = 1024;
 
 /// What became of a text that somebody sent as their key.
 #[derive(Debug)]
@@ -86,11 +90,18 @@ fn judge(bytes: &[u8], done: &mut Cleanings) -> Result<PublicKey, Refusal> {
         return Err(Refusal::Empty);
     }
 
+    let mut candidates = find::named(&plain);
+    if candidates.is_empty() {
+        if let Some(read) = block::read(&plain, done) {
+            return read;
+        }
+        candidates.extend(find::bare(&plain));
+    }
     let mut taken: Option<find::Candidate> = None;
     let mut distinct: Vec<PublicKey> = Vec::new();
     let mut refused = Vec::new();
     let mut lines = 0;
-    for candidate in find::candidates(&plain) {
+    for candidate in candidates {
         lines += candidate.lines;
         match &candidate.key {
             Ok(key) if distinct.contains(key) => {
@@ -109,14 +120,12 @@ fn judge(bytes: &[u8], done: &mut Cleanings) -> Result<PublicKey, Refusal> {
         });
     }
     let Some(taken) = taken else {
-        if let Some(refusal) = refused.into_iter().next() {
-            return Err(refusal);
-        }
-        return match block::read(&plain, done) {
-            Some(read) => read,
-            None if text.contains(char::REPLACEMENT_CHARACTER) => Err(Refusal::Binary),
-            None => Err(Refusal::NoKey),
-        };
+        return Err(match refused.into_iter().next() {
+            Some(refusal) => refusal,
+            None if block::is_fingerprint(&plain) => Refusal::Fingerprint,
+            None if text.contains(char::REPLACEMENT_CHARACTER) => Refusal::Binary,
+            None => Refusal::NoKey,
+        });
     };
     if !refused.is_empty() {
         done.insert(Cleaning::OtherKeys);
@@ -136,4 +145,54 @@ fn judge(bytes: &[u8], done: &mut Cleanings) -> Result<PublicKey, Refusal> {
         done.insert(Cleaning::Blanks);
     }
     Ok(key)
+}
+
+/// Whether a text that names a key is the key itself, or meant as one, rather than the path of a file.
+pub fn is_inline(text: &str) -> bool {
+    let text = text.trim();
+    let mut words = text.split_whitespace();
+    let first = words.next().unwrap_or_default().to_ascii_lowercase();
+    // `ssh-keys/ada.pub` is a path; `ssh-rsa AAAA…` is none.
+    let is_typed =
+        words.next().is_some() && (first == key::ED25519 || refuse::known_type(&first).is_some());
+    let is_blob = text.starts_with("AAAA") && text.len() >= 40;
+    is_typed
+        || is_blob
+        || text.contains('\n')
+        || text.len() > MAX_PATH
+        || ["SHA256:", "MD5:", "---", "`"]
+            .iter()
+            .any(|start| text.starts_with(start))
+        || text.to_ascii_lowercase().contains("ssh-ed25519 aaaa")
+        || private::find(text).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_keys_are_told_apart() {
+        for path in [
+            "keys/ada.pub",
+            "ssh-keys/ada.pub",
+            "ssh-ed25519",
+            "AAAA.pub",
+            "sk-ada.pub",
+            "~/My Keys/ada.pub",
+            "",
+        ] {
+            assert!(!is_inline(path), "{path}");
+        }
+        for key in [
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI",
+            "SSH-RSA AAAAB3NzaC1yc2E",
+            "no-pty ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI",
+            "AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea",
+            "SHA256:N8sEb2VYd81gfcs0XYCyrWl7VX1n9DN5dxw35t61R3c",
+            "AGE-SECRET-KEY-1QQQQ",
+        ] {
+            assert!(is_inline(key), "{key}");
+        }
+    }
 }

@@ -49,7 +49,7 @@ const BODIES: [&str; 2] = [
 const DER_DIGITS: usize = 40;
 
 /// Whether there is a private key in these bytes, as text or in binary form.
-pub(crate) fn is_private(bytes: &[u8]) -> bool {
+pub fn is_private(bytes: &[u8]) -> bool {
     is_private_der(bytes) || find(&String::from_utf8_lossy(bytes)).is_some()
 }
 

@@ -212,7 +212,7 @@ pub enum Refusal {
     /// A folder, pipe, socket or device.
     #[error("this is {what}, not a file")]
     #[diagnostic(help("{}", if *what == "a folder" {
-        "name one file in it, or take every `*.pub` of it: `- {folder: DIR}`"
+        "name one file in it, or take every `*.pub` of it: `- {folder: DIR}` in an inventory, `workshop add --folder DIR`"
     } else {
         "name the file that holds the key"
     }))]

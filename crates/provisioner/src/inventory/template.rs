@@ -1,0 +1,77 @@
+//! The inventory that `workshop init` writes: every field with its default and what it is for.
+
+use super::insert::quoted;
+
+/// The text of a new inventory. It loads as it is, with nobody in it.
+pub(super) fn template(name: &str) -> String {
+    TEMPLATE.replacen("NAME", &quoted(name), 1)
+}
+
+const TEMPLATE: &str = "\
+# The workshop: what is taught, on which hosts, to whom. `workshop plan` says what it comes to.
+workshop:
+  name: NAME
+  # date: 2027-02-20
+  # deadline: 2027-02-21T20:00:00+01:00   # after this the servers are no longer needed
+
+bitcoin:
+  source: crate        # crate: the tree in the crate registry | release: official, by version | {path: DIR}
+  # version: 31.99     # 31.99 from the crate; 28.0, 29.0, 30.0 or 31.0 as a release
+  chain: testnet4      # testnet4 | signet | testnet3 | regtest
+  prune: 2000          # MiB of blocks a node keeps: 550 or more; 0 keeps every block
+  addnode: []          # nodes to connect to beside the workshop's own: [node.example.org, 192.0.2.7:48333]
+
+hosts:
+  provider: local      # systemd-nspawn on this machine: for rehearsals, not a security boundary
+  spare: 0             # ready hosts for people who walk in
+  parallel: 8          # hosts worked on side by side
+  limits:              # of each host
+    memory: 3GiB
+    cpus: 2
+    pids: 2048
+    # disk: 20GiB
+
+# Who gets a host. `workshop add NAME --key FILE` writes a line here; a key is a file or the key itself.
+participants:
+  # - {name: Ada Lovelace, initials: AL, key: keys/ada.pub}
+  # - {folder: keys/}  # one participant for each *.pub
+";
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::fields::{BITCOIN, HOSTS, LIMITS, PARTICIPANT, WORKSHOP};
+    use super::super::types::Inventory;
+    use super::*;
+
+    fn load(text: &str) -> Inventory {
+        Inventory::parse(
+            text,
+            Path::new("/nowhere/inventory.yaml"),
+            jiff::Timestamp::MIN,
+        )
+        .unwrap_or_else(|problems| panic!("{:?}", problems.findings()))
+        .inventory
+    }
+
+    #[test]
+    fn it_says_what_an_empty_inventory_means() {
+        for name in ["Tracing", "No", "a: b # c", "\"quoted\" NAME"] {
+            let written = load(&template(name));
+            assert_eq!(written.workshop.name, name);
+            let name = quoted(name);
+            assert_eq!(written, load(&format!("workshop: {{name: {name}}}\n")));
+        }
+    }
+
+    #[test]
+    fn it_names_every_field() {
+        for section in [WORKSHOP, BITCOIN, HOSTS, LIMITS, PARTICIPANT] {
+            for field in section.fields {
+                let name = format!("{}:", field.name);
+                assert!(TEMPLATE.contains(&name), "{name}");
+            }
+        }
+    }
+}

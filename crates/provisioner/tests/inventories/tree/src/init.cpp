@@ -1,0 +1,1 @@
+// where task 5 is done

@@ -1,0 +1,75 @@
+//! `docs/inventory.schema.json` is the schema of this version; `UPDATE_SCHEMA=1` writes it anew.
+
+use std::path::Path;
+
+use provisioner::inventory::{Inventory, schema};
+
+#[test]
+fn the_committed_schema_is_the_generated_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/inventory.schema.json");
+    let generated = serde_json::to_string_pretty(&schema()).unwrap() + "\n";
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &generated).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == generated,
+        "docs/inventory.schema.json is out of date: UPDATE_SCHEMA=1 cargo test -p provisioner --test schema"
+    );
+}
+
+/// What the schema offers, the reader takes: every word, every default, every bound.
+#[test]
+fn whatever_the_schema_offers_is_read() {
+    let schema = schema();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("inventory.yaml");
+    let mut checked = 0;
+    let mut check = |section: &[&str], field: &str, value: &serde_json::Value| {
+        // A release needs another provider than this version has.
+        if value == "release"
+            || value
+                .as_f64()
+                .is_some_and(|version| field == "version" && version != 31.99)
+        {
+            return;
+        }
+        if field == "version" && value.as_str().is_some_and(|version| version != "31.99") {
+            return;
+        }
+        let mut text = format!("{field}: {value}");
+        for name in section.iter().rev() {
+            text = format!("{name}: {{{text}}}");
+        }
+        std::fs::write(&path, format!("workshop: {{name: W}}\n{text}\n")).unwrap();
+        if let Err(problems) = Inventory::load(&path) {
+            panic!("{text}: {:?}", problems.findings());
+        }
+        checked += 1;
+    };
+    for section in [&["bitcoin"][..], &["hosts"], &["hosts", "limits"]] {
+        let mut node = &schema;
+        for name in section {
+            node = &node["properties"][name];
+        }
+        for (field, form) in node["properties"].as_object().unwrap() {
+            let branches = form["anyOf"].as_array().cloned().unwrap_or_default();
+            for form in branches.iter().chain([form]) {
+                let words = form["oneOf"].as_array().into_iter().flatten();
+                for word in words.map(|word| &word["const"]) {
+                    check(section, field, word);
+                }
+                for word in form["enum"].as_array().into_iter().flatten() {
+                    check(section, field, word);
+                }
+                for bound in ["default", "minimum", "maximum"] {
+                    if let Some(value) = form.get(bound) {
+                        check(section, field, value);
+                    }
+                }
+            }
+        }
+    }
+    assert!(checked > 20, "{checked}");
+}

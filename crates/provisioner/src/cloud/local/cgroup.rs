@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::error::LocalError;
@@ -162,7 +161,10 @@ impl Cgroups {
                             let folder = self.v1_parent(&one.root).join(host);
                             write_all(&folder, &files, what)?;
                         }
-                        None if files.iter().all(|file| file.value == "-1") => {}
+                        // Without a limit there is nothing to write.
+                        None if files
+                            .iter()
+                            .all(|file| ["-1", "max"].contains(&file.value.as_str())) => {}
                         None => return Err(LocalError::Controller { what, source: None }),
                     }
                 }
@@ -191,9 +193,15 @@ impl Cgroups {
                     }
                 }
             }
-            Layout::Systemd { .. } => {
-                let folder = self.unified(host).filter(|folder| folder.is_dir());
-                if let (Some(_), Some(unit)) = (folder, self.unit(host)) {
+            Layout::Systemd { root } => {
+                // systemd passes over a limit that the kernel cannot set.
+                let controllers = fs_err::read_to_string(root.join("cgroup.controllers"))
+                    .map_err(LocalError::io(making))?;
+                if let Some(what) = lacking(&controllers, limits) {
+                    return Err(LocalError::Controller { what, source: None });
+                }
+                let runs = self.unified(host).is_some_and(|folder| folder.is_dir());
+                if let Some(unit) = self.unit(host).filter(|_| runs) {
                     let mut set = tools::command("systemctl");
                     set.args(["set-property", "--runtime", &unit])
                         .args(systemd_properties(limits));
@@ -246,19 +254,27 @@ impl Cgroups {
         }
     }
 
-    /// Removes the host's empty cgroups.
-    pub(super) fn remove(&self, host: &str) -> Result<(), LocalError> {
+    /// Kills every process of the host, and has systemd forget it where it knows of it.
+    pub(super) fn stop(&self, host: &str) -> Result<(), LocalError> {
+        self.kill(host)?;
         if let Some(unit) = self.unit(host) {
-            // systemd removes the cgroup of a unit that has ended, but not always at once.
-            let mut stop = tools::command("systemctl");
-            stop.args(["stop", &unit]);
-            // It fails when the unit is gone, which is what is wanted.
-            let _ = tools::run(stop);
-        }
-        for folder in self.folders(host) {
-            remove_tree(&folder)?;
+            for verb in ["stop", "reset-failed"] {
+                let mut command = tools::command("systemctl");
+                command.args([verb, &unit]);
+                // It fails when the unit is gone, which is what is wanted.
+                let _ = tools::run(command);
+            }
+            // One that was only about to start has started meanwhile.
+            self.kill(host)?;
         }
         Ok(())
+    }
+
+    /// Removes the host's empty cgroups.
+    pub(super) fn remove(&self, host: &str) -> Result<(), LocalError> {
+        self.folders(host)
+            .iter()
+            .try_for_each(|folder| remove_tree(folder))
     }
 
     /// Removes the workshop's own cgroups, once no host is left.
@@ -426,6 +442,17 @@ fn v2_settings(limits: &HostLimits) -> Settings {
     ]
 }
 
+/// What is to be limited and none of these controllers can.
+fn lacking(controllers: &str, limits: &HostLimits) -> Option<&'static str> {
+    let has = |name| controllers.split_whitespace().any(|one| one == name);
+    v2_settings(limits)
+        .into_iter()
+        .find(|(controller, _, files)| {
+            !has(*controller) && files.iter().any(|file| file.value != "max")
+        })
+        .map(|(_, what, _)| what)
+}
+
 #[expect(
     clippy::cast_possible_truncation,
     reason = "a float cast saturates, and no machine has that many processors"
@@ -506,8 +533,7 @@ fn remove_tree(folder: &Path) -> Result<(), LocalError> {
             None => return Ok(()),
             // A process that has just ended holds its cgroup a moment longer.
             Some(error)
-                if error.raw_os_error() == Some(Errno::BUSY.raw_os_error())
-                    && start.elapsed() < PATIENCE =>
+                if error.kind() == io::ErrorKind::ResourceBusy && start.elapsed() < PATIENCE =>
             {
                 thread::sleep(Duration::from_millis(10));
             }
@@ -572,6 +598,18 @@ mod tests {
         let folder = "/sys/fs/cgroup/workshop-0a1b2c3d/able";
         assert_eq!(plain.unified("able").as_deref(), Some(Path::new(folder)));
         assert_eq!(Layout::of(&[mount("/", "ext4", "rw")], true), None);
+    }
+
+    #[test]
+    fn a_limit_without_its_controller_is_noticed() {
+        let limits = HostLimits {
+            memory_bytes: None,
+            cpus: Some(2.0),
+            pids: Some(100),
+        };
+        assert_eq!(lacking("cpuset cpu io pids", &limits), None);
+        assert_eq!(lacking("cpuset io pids", &limits), Some("processors"));
+        assert_eq!(lacking("", &HostLimits::default()), None);
     }
 
     #[test]

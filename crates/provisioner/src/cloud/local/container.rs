@@ -24,6 +24,9 @@ const KEEP: u64 = 256 * 1024;
 /// busy processors 3 s.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long systemd may take to forget a unit.
+const FORGETTING: Duration = Duration::from_secs(10);
+
 /// How often to look.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -66,9 +69,14 @@ pub(super) fn ensure(
         }
         if !runs && launched.is_none() {
             // What a killed systemd-nspawn left behind.
-            cgroups.kill(host.name())?;
+            cgroups.stop(host.name())?;
             network::remove(&link)?;
-            launched = Some(launch(workshop, cgroups, host, spec)?);
+            match launch(workshop, cgroups, host, spec) {
+                // A unit that has ended is known to systemd a moment longer, and so is one that a
+                // killed run has just asked for.
+                Err(_) if cgroups.unit(host.name()).is_some() && start.elapsed() < FORGETTING => {}
+                result => launched = Some(result?),
+            }
         }
         thread::sleep(LOOK);
     }

@@ -193,14 +193,9 @@ pub(super) fn make_private(folder: &Path) -> Result<(), LocalError> {
 /// there is not ours to empty (the builder's cache).
 ///
 /// What is in it may come from a hostile root. `rm` goes down without following links, however
-/// deep it is, and stays on its file system; files that were made immutable are freed first.
+/// deep it is, and stays on its file system. (That a file is immutable, overlayfs keeps in an
+/// attribute of its own, so in the upper layer it is not.)
 pub(super) fn remove(folder: &Path) -> Result<(), LocalError> {
-    let rm = || {
-        let mut rm = tools::command("rm");
-        rm.args(["--recursive", "--force", "--one-file-system", "--"])
-            .arg(folder);
-        tools::run(rm)
-    };
     // Without the last step: a link in the place of the folder is removed, not what it points to.
     if fs_err::symlink_metadata(folder).is_err() {
         return Ok(());
@@ -211,14 +206,10 @@ pub(super) fn remove(folder: &Path) -> Result<(), LocalError> {
             mount,
         });
     }
-    if rm().is_ok() {
-        return Ok(());
-    }
-    let mut chattr = tools::command("chattr");
-    chattr.args(["-R", "-f", "-i", "-a", "--"]).arg(folder);
-    // It fails for links and devices, which have no such attributes.
-    let _ = tools::run(chattr);
-    rm().map(drop)
+    let mut rm = tools::command("rm");
+    rm.args(["--recursive", "--force", "--one-file-system", "--"])
+        .arg(folder);
+    tools::run(rm).map(drop)
 }
 
 /// Waits for the lock of a folder, which is made if need be. The lock ends with the value, or with

@@ -231,7 +231,7 @@ impl Machine {
         let host = self.folder(name);
         // Also one that is unreadable must go.
         let record = host.record().ok().flatten();
-        self.cgroups.kill(name)?;
+        self.cgroups.stop(name)?;
         self.cgroups.remove(name)?;
         if let Some(record) = record {
             network::remove(&network::link(&self.workshop, record.index))?;

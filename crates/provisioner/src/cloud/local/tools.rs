@@ -21,7 +21,6 @@ const NEEDED: &[Missing] = &[
     needed("setpriv", "util-linux"),
     needed("flock", "util-linux"),
     needed("find", "findutils"),
-    needed("chattr", "e2fsprogs"),
     // What Debian signs its releases with; Ubuntu does not install it by itself.
     needed(
         "/usr/share/keyrings/debian-archive-keyring.gpg",

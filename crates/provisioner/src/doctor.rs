@@ -13,7 +13,7 @@ use crate::host::{Limits, Script, Ssh, Target};
 use crate::provision::{Failure, ProvisionError};
 use crate::room::{Condition, Seat, room};
 use crate::state::{Role, Workplace};
-use crate::step::{self, Seen, Step};
+use crate::step::{Seen, Step};
 use crate::steps::TREE;
 
 /// One fact of one host.
@@ -178,19 +178,16 @@ async fn examine(seat: Seat, host_key: KeyPair, instructor: KeyPair) -> Examined
         Err(error) => return failed(seat, Failure::new(&error).message),
     };
     let steps = facts();
-    let nonce = crate::run::nonce();
     // BCC compiles a program and bpftrace another one, on a host that may be busy.
     let limits = Limits {
         deadline: Duration::from_secs(300),
         ..Limits::default()
     };
-    let seen = match ssh.run(&step::gather(&steps, &nonce), limits).await {
-        Ok(output) => step::read_gathered(&steps, &nonce, &output.text),
-        Err(error) => return failed(seat, Failure::new(&error).message),
-    };
+    let seen = crate::run::gather(&seat.word, &ssh, &steps, limits).await;
     ssh.close().await;
-    let Some(seen) = seen else {
-        return failed(seat, "it gave no proper answer".into());
+    let seen = match seen {
+        Ok(seen) => seen,
+        Err(error) => return failed(seat, Failure::new(&error).message),
     };
     let facts = steps
         .iter()

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::cloud::local::{Local, LocalError, Subnet};
 use crate::cloud::{HostLimits, HostSpec, WorkshopId};
-use crate::host::{Ssh, Target};
+use crate::host::{Limits, Ssh, Target};
 use crate::inventory::{Chain, Inventory, Source as SourceKind};
 use crate::job::{JobEvent, Reporter};
 use crate::nix::Closure;
@@ -499,7 +499,7 @@ impl Run {
         })?;
         let steps = builder::steps(&self.cache);
         let result = async {
-            let seen = run::gather(BUILDER, &ssh, &steps)
+            let seen = run::gather(BUILDER, &ssh, &steps, Limits::default())
                 .await
                 .map_err(|error| Failure::new(&error))?;
             run::change(BUILDER, &ssh, &steps, &seen, &report)
@@ -613,7 +613,7 @@ impl Run {
                 }
             };
             let steps = steps::host(&self.context(host, closure, ring));
-            let seen = run::gather(name, &ssh, &steps)
+            let seen = run::gather(name, &ssh, &steps, Limits::default())
                 .await
                 .map_err(|error| Failure::new(&error))?;
             if seen.iter().any(|seen| *seen != Seen::Satisfied) {

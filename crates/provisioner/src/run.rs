@@ -76,17 +76,20 @@ fn shown(tail: &[String]) -> String {
 }
 
 /// A nonce for one script: what a step prints can then not be taken for our own lines.
-pub(crate) fn nonce() -> String {
+fn nonce() -> String {
     use std::hash::{BuildHasher as _, RandomState};
     format!("{:016x}", RandomState::new().hash_one(0))
 }
 
 /// Looks at every step in one round trip and changes nothing.
-pub async fn gather(host: &str, ssh: &Ssh, steps: &[Step]) -> Result<Vec<Seen>, RunError> {
+pub async fn gather(
+    host: &str,
+    ssh: &Ssh,
+    steps: &[Step],
+    limits: Limits,
+) -> Result<Vec<Seen>, RunError> {
     let nonce = nonce();
-    let output = ssh
-        .run(&step::gather(steps, &nonce), Limits::default())
-        .await?;
+    let output = ssh.run(&step::gather(steps, &nonce), limits).await?;
     step::read_gathered(steps, &nonce, &output.text).ok_or_else(|| RunError::Answer {
         host: host.to_owned(),
         what: "the gathering of facts",

@@ -132,7 +132,10 @@ pub fn gather(steps: &[Step], nonce: &str) -> Script {
     script.push("look");
     for step in steps {
         script.push(&format!("fact_{} 2>&1 </dev/null", function(step.id)));
-        script.push(&format!("printf '\\n%s {} %s\\n' \"$marker\" $?", step.id));
+        script.push(&format!(
+            "printf '\\n%s %s %s\\n' \"$marker\" {} $?",
+            quote(step.id)
+        ));
     }
     script
 }
@@ -158,12 +161,12 @@ pub fn change(steps: &[&Step], nonce: &str) -> Script {
         body.push_str("}\n");
         script.push(&body);
         script.push(&format!(
-            "printf '%s begin {id}\\n' \"$marker\"\n\
+            "printf '%s begin %s\\n' \"$marker\" {id}\n\
              (change_{name}) 2>&1 </dev/null; s=$?\n\
              if [ $s = 0 ]; then look; fact_{name} 2>&1 </dev/null; l=$?; else l=0; fi\n\
-             printf '\\n%s end {id} %s %s\\n' \"$marker\" $s $l\n\
+             printf '\\n%s end %s %s %s\\n' \"$marker\" {id} $s $l\n\
              [ $s$l = 00 ] || exit 0",
-            id = step.id,
+            id = quote(step.id),
         ));
     }
     script
@@ -308,7 +311,7 @@ mod tests {
                 "",
             ),
             step("second", "printf 'no end of line'", ""),
-            step("third", "cat; exit 1", ""),
+            step("the third's", "cat; exit 1", ""),
         ];
         let seen = read_gathered(&steps, "n", &sh(&gather(&steps, "n"))).unwrap();
         assert_eq!(
@@ -370,12 +373,15 @@ mod tests {
 
     #[test]
     fn a_change_that_fails_or_does_not_help_ends_the_run() {
-        let fails = step("fails", "false", "echo why; false; echo not reached");
+        let fails = step("fail's", "false", "echo why; false; echo not reached");
         let useless = step("useless", "exit 4", "true");
         let never = step("never", "false", "true");
         assert_eq!(
             changed(&[&fails, &never]),
-            [Mark::Begin("fails".into()), Mark::End("fails".into(), 1, 0)]
+            [
+                Mark::Begin("fail's".into()),
+                Mark::End("fail's".into(), 1, 0)
+            ]
         );
         assert_eq!(
             changed(&[&useless, &never]),

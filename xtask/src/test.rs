@@ -1,0 +1,144 @@
+//! `cargo xtask test`: every test, on a machine that is made ready first.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::Result;
+use crate::machine;
+use crate::room::Room;
+use crate::run::{as_root, build_workshop, headline, root, shown, target};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Leave out the tests on real local hosts. Says so at the end.
+    #[arg(long)]
+    without_hosts: bool,
+
+    /// Given on to the test programs: a part of a test's name.
+    filter: Vec<String>,
+}
+
+/// Integration tests that make real hosts and need root.
+const ON_HOSTS: &[(&str, &str)] = &[("provisioner", "local"), ("workshop", "hosts")];
+
+pub(crate) fn run(args: &Args) -> Result {
+    machine::prepare()?;
+    let workshop = build_workshop()?;
+    headline(
+        "Building the tests, and beside them the base image and the closure where they are missing",
+    );
+    let closure = if args.without_hosts {
+        None
+    } else {
+        Some(start_closure(workshop.clone())?)
+    };
+    let built =
+        shown(
+            Command::new("cargo")
+                .current_dir(root())
+                .args(["test", "--workspace", "--no-run"]),
+        );
+    if let Some(closure) = closure {
+        closure
+            .join()
+            .map_err(|_| "the closure's thread died".to_owned())??;
+    }
+    built?;
+
+    headline("Testing");
+    let mut tests = Command::new("cargo");
+    tests
+        .current_dir(root())
+        .args(["test", "--workspace", "--no-fail-fast", "--lib", "--bins"]);
+    for (_, name) in integration_tests()?
+        .iter()
+        .filter(|test| !ON_HOSTS.contains(&(test.0.as_str(), test.1.as_str())))
+    {
+        tests.args(["--test", name]);
+    }
+    shown(tests.arg("--").args(&args.filter))?;
+    // cargo runs the documentation's examples only on their own.
+    shown(
+        Command::new("cargo")
+            .current_dir(root())
+            .args(["test", "--workspace", "--doc", "--"])
+            .args(&args.filter),
+    )?;
+    if args.without_hosts {
+        eprintln!("\nleft out, as asked: the tests on real local hosts");
+        return Ok(());
+    }
+    headline("Testing on real local hosts");
+    for (package, name) in ON_HOSTS {
+        let mut command = Command::new("cargo");
+        command
+            .current_dir(root())
+            .args(["test", "--package", package, "--test", name]);
+        command.env("WORKSHOP_BIN", &workshop);
+        // Compiled as the user, run as root.
+        let runner = as_root("env");
+        let words: Vec<String> = std::iter::once(runner.get_program())
+            .chain(runner.get_args())
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        let arch = std::env::consts::ARCH.to_uppercase();
+        command.env(
+            format!("CARGO_TARGET_{arch}_UNKNOWN_LINUX_GNU_RUNNER"),
+            words.join(" "),
+        );
+        shown(
+            command
+                .arg("--")
+                .args(&args.filter)
+                .args(["--test-threads", "1"]),
+        )?;
+    }
+    Ok(())
+}
+
+/// Every integration test of the workspace, as (package, name).
+fn integration_tests() -> Result<Vec<(String, String)>> {
+    let text = crate::run::read(Command::new("cargo").current_dir(root()).args([
+        "metadata",
+        "--no-deps",
+        "--format-version",
+        "1",
+    ]))?;
+    let metadata: serde_json::Value =
+        serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    Ok(packages
+        .flat_map(|package| {
+            let targets = package["targets"].as_array().into_iter().flatten();
+            targets
+                .filter(|target| target["kind"][0] == "test")
+                .filter_map(|target| target["name"].as_str())
+                .map(|name| {
+                    (
+                        package["name"].as_str().unwrap_or_default().to_owned(),
+                        name.to_owned(),
+                    )
+                })
+        })
+        .collect())
+}
+
+/// Provisions a workshop without hosts: that makes the base image and has a builder build the closure.
+fn start_closure(workshop: PathBuf) -> Result<std::thread::JoinHandle<Result>> {
+    let folder = target().join("xtask/closure");
+    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let inventory = folder.join("inventory.yaml");
+    let text = "workshop: {name: Closure}\nhosts: {provider: local, spare: 0}\nparticipants: []\n";
+    std::fs::write(&inventory, text)
+        .map_err(|error| format!("{}: {error}", inventory.display()))?;
+    let room = Room {
+        workshop,
+        inventory,
+    };
+    Ok(std::thread::spawn(move || {
+        let made = shown(&mut room.command("provision"));
+        // The builder goes also when it failed: what it built is in the cache.
+        shown(room.command("destroy").arg("--yes"))?;
+        made
+    }))
+}

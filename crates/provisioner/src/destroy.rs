@@ -28,6 +28,7 @@ pub async fn destroy(
     only: &[String],
     events: Option<UnboundedSender<JobEvent>>,
 ) -> Result<Destroyed, ProvisionError> {
+    Local::check()?;
     let mut place = Workplace::open(path, "destroy")?;
     let local = Local::new(workshop_id(&place))?;
     let there: Vec<String> = local

@@ -177,6 +177,7 @@ pub async fn provision(
     inventory: Inventory,
     options: Options,
 ) -> Result<Vec<HostReport>, ProvisionError> {
+    Local::check()?;
     let mut place = Workplace::open(path, "provision")?;
     let id = workshop_id(&place);
     let local = Local::new(id)?;

@@ -162,20 +162,14 @@ pub fn folder_of(inventory: &Path) -> PathBuf {
 /// Reads the state without a lock, for commands that only look. `None` where nothing was provisioned yet.
 pub fn read(inventory: &Path) -> Result<Option<State>, WorkplaceError> {
     let path = folder_of(inventory).join(journal::FILE);
-    if !path.exists() {
-        return Ok(None);
-    }
     let mut state = State::default();
-    journal::read(&path, |event| state.apply(event))?;
-    Ok(Some(state))
-}
-
-/// The instructor's key pair of the inventory's workshop, made on first use.
-pub fn instructor_key(inventory: &Path) -> Result<KeyPair, WorkplaceError> {
-    Ok(KeyPair::load_or_create(
-        &folder_of(inventory).join("id_ed25519"),
-        "workshop instructor",
-    )?)
+    match journal::read(&path, |event| state.apply(event)) {
+        Ok(_) => Ok(Some(state)),
+        Err(JournalError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 impl Workplace {

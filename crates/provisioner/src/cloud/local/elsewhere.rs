@@ -19,6 +19,10 @@ pub struct Local {
     reason = "the same face as on Linux, where the documentation is"
 )]
 impl Local {
+    pub fn check() -> Result<(), LocalError> {
+        Err(LocalError::NotLinux { system: OS })
+    }
+
     pub fn new(_workshop: WorkshopId) -> Result<Self, LocalError> {
         Err(LocalError::NotLinux { system: OS })
     }

@@ -32,16 +32,24 @@ struct Machine {
 }
 
 impl Local {
+    /// Looks for what is quick to find out, before anything is written anywhere.
+    ///
+    /// # Errors
+    /// Not root; programs that are missing, all at once and with their packages.
+    pub fn check() -> Result<(), LocalError> {
+        if !geteuid().is_root() {
+            return Err(LocalError::NotRoot);
+        }
+        tools::check()
+    }
+
     /// Looks whether this machine can have local hosts.
     ///
     /// # Errors
     /// Not root; programs that are missing, all at once and with their packages; folders on file
     /// systems that cannot hold hosts.
     pub fn new(workshop: WorkshopId) -> Result<Self, LocalError> {
-        if !geteuid().is_root() {
-            return Err(LocalError::NotRoot);
-        }
-        tools::check()?;
+        Self::check()?;
         let machine_id = fs_err::read_to_string("/etc/machine-id").unwrap_or_default();
         if machine_id.trim().len() != 32 {
             return Err(LocalError::NoMachineId);

@@ -7,8 +7,10 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use provisioner::job::{JobEvent, JobKind};
 
 use super::Draw;
+use crate::output::Output;
 
 pub(super) struct Bars {
+    output: Output,
     all: MultiProgress,
     hosts: BTreeMap<String, ProgressBar>,
 }
@@ -21,8 +23,9 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 impl Bars {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(output: Output) -> Self {
         Self {
+            output,
             all: MultiProgress::new(),
             hosts: BTreeMap::new(),
         }
@@ -72,5 +75,7 @@ impl Draw for Bars {
         for bar in self.hosts.values().filter(|bar| !bar.is_finished()) {
             bar.abandon();
         }
+        // indicatif leaves the cursor at the end of its last line.
+        self.output.remark("");
     }
 }

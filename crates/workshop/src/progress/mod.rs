@@ -30,7 +30,7 @@ impl Progress {
         let capable = std::io::stderr().is_terminal()
             && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         let draw: Box<dyn Draw> = if capable {
-            Box::new(bars::Bars::new())
+            Box::new(bars::Bars::new(output))
         } else {
             Box::new(plain::Plain::new(output))
         };

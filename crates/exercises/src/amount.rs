@@ -131,8 +131,8 @@ fn unit(letters: &str) -> Option<Unit> {
         "" | "b" | "byte" | "bytes" | "o" => Some(Unit::Either(power)),
         "i" | "ib" | "io" => Some(Unit::Binary(power)),
         "ibibyte" | "ibibytes" | "ebibyte" | "ebibytes" => Some(Unit::Binary(power)),
-        "igabyte" | "igabytes" | "egabyte" | "egabytes" | "ilobyte" | "ilobytes" | "igs" | "egs"
-        | "ig" | "eg" => Some(Unit::Either(power)),
+        "igabyte" | "igabytes" | "egabyte" | "egabytes" | "ilobyte" | "ilobytes" | "igs"
+        | "egs" | "ig" | "eg" => Some(Unit::Either(power)),
         _ => None,
     }
 }
@@ -176,7 +176,10 @@ fn read_number(text: &str) -> Option<f64> {
         .chars()
         .filter(|letter| !matches!(letter, ' ' | '\'' | '_'))
         .collect();
-    let marks: Vec<char> = plain.chars().filter(|mark| matches!(mark, '.' | ',')).collect();
+    let marks: Vec<char> = plain
+        .chars()
+        .filter(|mark| matches!(mark, '.' | ','))
+        .collect();
     let decimal = match marks.as_slice() {
         [] => None,
         [mark] => {
@@ -248,7 +251,15 @@ mod tests {
 
     #[test]
     fn others_are_not() {
-        for text in ["2 GiB", "4 GB", "3 MB", "3 TB", "512M/2.0G", "3.0.5 kB", "30 GiB"] {
+        for text in [
+            "2 GiB",
+            "4 GB",
+            "3 MB",
+            "3 TB",
+            "512M/2.0G",
+            "3.0.5 kB",
+            "30 GiB",
+        ] {
             let amount = Amount::parse(text).unwrap();
             assert!(!amount.is_about(3 * GIB), "{text}: {amount:?}");
         }

@@ -249,7 +249,15 @@ mod tests {
     fn the_table_is_whole() {
         let newest = Interface::of_version(None);
         assert_eq!(newest.tracepoints.len(), 20);
-        for (major, count) in [(22, 3), (23, 7), (24, 11), (25, 15), (28, 15), (29, 20), (31, 20)] {
+        for (major, count) in [
+            (22, 3),
+            (23, 7),
+            (24, 11),
+            (25, 15),
+            (28, 15),
+            (29, 20),
+            (31, 20),
+        ] {
             let interface = Interface::of_version(Some(Version { major }));
             assert_eq!(interface.tracepoints.len(), count, "{major}");
         }

@@ -41,13 +41,18 @@ pub fn ways_named(answer: &str) -> Vec<Way> {
     let lower = answer.to_lowercase();
     let mut ways = Vec::new();
     let mut words = lower
-        .split(|letter: char| letter.is_whitespace() || matches!(letter, ',' | ';' | '`' | '"' | '\''))
+        .split(|letter: char| {
+            letter.is_whitespace() || matches!(letter, ',' | ';' | '`' | '"' | '\'')
+        })
         .filter(|word| !word.is_empty())
         .peekable();
     while let Some(word) = words.next() {
         // `/usr/bin/readelf` and `sudo readelf` are readelf.
         let program = word.rsplit('/').next().unwrap_or(word);
-        let way = match program.trim_end_matches(['.', ':', ')']).trim_start_matches('(') {
+        let way = match program
+            .trim_end_matches(['.', ':', ')'])
+            .trim_start_matches('(')
+        {
             "gdb" => Way::Gdb,
             // "info probes" is gdb's, whether gdb is named or not.
             "info" if words.peek().is_some_and(|next| next.starts_with("probe")) => Way::Gdb,
@@ -173,7 +178,9 @@ fn tells_arguments(line: &str) -> bool {
             let named = word
                 .trim_end_matches([',', ';'])
                 .strip_prefix("arg")
-                .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()));
+                .is_some_and(|number| {
+                    !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
+                });
             operand || named
         })
 }
@@ -269,7 +276,13 @@ usdt:/usr/bin/bitcoind:utxocache:add
 
     #[test]
     fn other_text_has_no_arguments() {
-        for line in ["ada@example.org", "argument list too long", "args", "16@%rax", "8@"] {
+        for line in [
+            "ada@example.org",
+            "argument list too long",
+            "args",
+            "16@%rax",
+            "8@",
+        ] {
             assert!(!tells_arguments(line), "{line}");
         }
     }

@@ -95,12 +95,18 @@ mod tests {
     #[test]
     fn versions_are_read_from_the_build_file() {
         for (text, major) in [
-            ("cmake_minimum_required(VERSION 3.22)\nset(CLIENT_VERSION_MAJOR 31)\n", 31),
+            (
+                "cmake_minimum_required(VERSION 3.22)\nset(CLIENT_VERSION_MAJOR 31)\n",
+                31,
+            ),
             ("AC_PREREQ([2.69])\ndefine(_CLIENT_VERSION_MAJOR, 23)\n", 23),
         ] {
             assert_eq!(Version::in_tree(text), Some(Version { major }));
         }
-        assert_eq!(Version::in_tree("VERSION ${CLIENT_VERSION_MAJOR}.${X}"), None);
+        assert_eq!(
+            Version::in_tree("VERSION ${CLIENT_VERSION_MAJOR}.${X}"),
+            None
+        );
         assert_eq!(Version::from_text("v31.99"), Some(Version { major: 31 }));
         assert_eq!(Version::from_text("28"), Some(Version { major: 28 }));
         assert_eq!(Version::from_text("master"), None);
@@ -108,7 +114,13 @@ mod tests {
 
     #[test]
     fn every_version_has_its_line() {
-        for (major, profile) in [(0, &AUTOTOOLS), (23, &AUTOTOOLS), (28, &AUTOTOOLS), (29, &CMAKE), (40, &CMAKE)] {
+        for (major, profile) in [
+            (0, &AUTOTOOLS),
+            (23, &AUTOTOOLS),
+            (28, &AUTOTOOLS),
+            (29, &CMAKE),
+            (40, &CMAKE),
+        ] {
             assert_eq!(of_version(Some(Version { major })), profile, "{major}");
         }
         assert_eq!(of_version(None), &CMAKE);

@@ -104,7 +104,9 @@ fn companion(word: &str) -> Option<bool> {
         _ => {
             let number = word.strip_prefix("TRACE")?;
             let known = number.is_empty()
-                || (number.parse::<u8>().is_ok_and(|number| (1..=12).contains(&number))
+                || (number
+                    .parse::<u8>()
+                    .is_ok_and(|number| (1..=12).contains(&number))
                     && !number.starts_with(['0', '+']));
             known.then_some(false)
         }
@@ -244,7 +246,9 @@ fn code_of(line: &[u8], classes: &[Class]) -> String {
 fn branch(open: &mut Vec<(bool, bool)>, directive: &str) {
     let (word, condition) = directive
         .split_once(|letter: char| !letter.is_ascii_alphabetic())
-        .map_or((directive, ""), |(word, _)| (word, &directive[word.len()..]));
+        .map_or((directive, ""), |(word, _)| {
+            (word, &directive[word.len()..])
+        });
     let condition = condition
         .trim()
         .trim_start_matches('(')
@@ -280,7 +284,10 @@ fn branch(open: &mut Vec<(bool, bool)>, directive: &str) {
 /// The first two arguments, when they are names, and the place after the closing bracket; `None` when no
 /// bracket opens.
 fn arguments(code: &[u8], after: usize) -> Option<(Option<Tracepoint>, usize)> {
-    let open = after + code[after..].iter().position(|byte| !byte.is_ascii_whitespace())?;
+    let open = after
+        + code[after..]
+            .iter()
+            .position(|byte| !byte.is_ascii_whitespace())?;
     if code[open] != b'(' {
         return None;
     }
@@ -302,8 +309,8 @@ fn arguments(code: &[u8], after: usize) -> Option<(Option<Tracepoint>, usize)> {
     let mut parts = inside.splitn(3, ',').map(str::trim);
     let context = parts.next().unwrap_or_default();
     let event = parts.next().unwrap_or_default();
-    let tracepoint = (is_identifier(context) && is_identifier(event))
-        .then(|| Tracepoint::new(context, event));
+    let tracepoint =
+        (is_identifier(context) && is_identifier(event)).then(|| Tracepoint::new(context, event));
     Some((tracepoint, open + close))
 }
 
@@ -315,7 +322,10 @@ fn is_word(byte: u8) -> bool {
 fn next_word(bytes: &[u8], at: usize) -> Option<usize> {
     let mut at = at;
     loop {
-        at += bytes.get(at..)?.windows(5).position(|window| window == b"TRACE")?;
+        at += bytes
+            .get(at..)?
+            .windows(5)
+            .position(|window| window == b"TRACE")?;
         if at == 0 || !is_word(bytes[at - 1]) {
             return Some(at);
         }
@@ -395,8 +405,13 @@ mod tests {
         calls(text)
             .into_iter()
             .map(|call| {
-                let name = call.tracepoint.map_or("-".to_owned(), |one| one.to_string());
-                format!("{}-{} {} {:?} {name}", call.first, call.last, call.word, call.kind)
+                let name = call
+                    .tracepoint
+                    .map_or("-".to_owned(), |one| one.to_string());
+                format!(
+                    "{}-{} {} {:?} {name}",
+                    call.first, call.last, call.word, call.kind
+                )
             })
             .collect()
     }
@@ -493,9 +508,17 @@ TRACEPOINT(a, configured);
 ";
         let kinds: Vec<_> = calls(text)
             .into_iter()
-            .map(|call| (call.tracepoint.map(|one| one.event).unwrap_or_default(), call.kind))
+            .map(|call| {
+                (
+                    call.tracepoint.map(|one| one.event).unwrap_or_default(),
+                    call.kind,
+                )
+            })
             .collect();
-        let kinds: Vec<_> = kinds.iter().map(|(event, kind)| (event.as_str(), *kind)).collect();
+        let kinds: Vec<_> = kinds
+            .iter()
+            .map(|(event, kind)| (event.as_str(), *kind))
+            .collect();
         assert_eq!(
             kinds,
             [
@@ -515,7 +538,23 @@ TRACEPOINT(a, configured);
 
     #[test]
     fn damaged_source_is_no_reason_to_fail() {
-        for text in ["TRACEPOINT(", "TRACEPOINT(a", "TRACEPOINT(a,b", "TRACEPOINT", "/*", "\"", "R\"", "R\"(", "'", "#", "#if", "#else", "\\", "TRACEPOINT())", "é TRACEPOINT(a,b) é"] {
+        for text in [
+            "TRACEPOINT(",
+            "TRACEPOINT(a",
+            "TRACEPOINT(a,b",
+            "TRACEPOINT",
+            "/*",
+            "\"",
+            "R\"",
+            "R\"(",
+            "'",
+            "#",
+            "#if",
+            "#else",
+            "\\",
+            "TRACEPOINT())",
+            "é TRACEPOINT(a,b) é",
+        ] {
             let _ = calls(text);
         }
         assert_eq!(calls(&"TRACEPOINT(a,".repeat(20_000)).len(), 20_000);
@@ -550,7 +589,15 @@ TRACEPOINT(a, configured);
             assert_eq!(location.line, 570, "{text}");
             assert!(location.file.starts_with("src/net.cpp"), "{text}");
         }
-        for text in ["", "src/net.cpp", ":570", "src/net.cpp:0", "src/net.cpp:x", "570", "src/net.cpp:99999999999"] {
+        for text in [
+            "",
+            "src/net.cpp",
+            ":570",
+            "src/net.cpp:0",
+            "src/net.cpp:x",
+            "570",
+            "src/net.cpp:99999999999",
+        ] {
             assert_eq!(Location::parse(text), None, "{text}");
         }
     }

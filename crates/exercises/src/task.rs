@@ -58,7 +58,12 @@ pub enum How<S> {
 }
 
 /// Runs a table of checks.
-pub(crate) fn run<S>(task: &Task, checks: &[Check<S>], seen: &S, answers: &Answers) -> Vec<Finding> {
+pub(crate) fn run<S>(
+    task: &Task,
+    checks: &[Check<S>],
+    seen: &S,
+    answers: &Answers,
+) -> Vec<Finding> {
     checks
         .iter()
         .map(|check| {
@@ -78,7 +83,9 @@ pub(crate) fn run<S>(task: &Task, checks: &[Check<S>], seen: &S, answers: &Answe
 }
 
 fn not_answered(task: &Task, question: &str) -> Judged {
-    let form = task.question(question).map_or("…", |question| question.form);
+    let form = task
+        .question(question)
+        .map_or("…", |question| question.form);
     Judged::wrong(
         "not answered yet",
         format!("workshop answer {} {question} {form}", task.id),

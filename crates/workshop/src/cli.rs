@@ -61,6 +61,18 @@ enum Command {
     Ssh(commands::ssh::Args),
     /// Remove the hosts, and show that nothing is left.
     Destroy(commands::destroy::Args),
+    /// The tasks, and how far you are.
+    Tasks(commands::tasks::Args),
+    /// Read a task.
+    Show(commands::show::Args),
+    /// Answer a question of a task.
+    Answer(commands::answer::Args),
+    /// See whether a task is done: exit 0 passed, 1 not passed, 2 could not check.
+    Check(commands::check::Args),
+    /// What you checked, how often, and when it passed.
+    Progress(commands::progress::Args),
+    /// What can be traced in a program.
+    Tracepoints(commands::tracepoints::Args),
     /// Print the completion script for a shell.
     Completions(commands::completions::Args),
     /// Write the manual pages into a folder.
@@ -74,6 +86,8 @@ pub(crate) enum Outcome {
     Yes,
     /// It ran, and the answer is no: a task not passed, a host that failed. Exit 1.
     No,
+    /// It ran and could not find out; what was missing has been said. Exit 2.
+    CouldNot,
 }
 
 /// A command's result: an error means that it could not run (exit 2).
@@ -109,12 +123,19 @@ pub(crate) fn run() -> ExitCode {
         Command::Status(args) => commands::status::run(&args, &output),
         Command::Ssh(args) => commands::ssh::run(&args),
         Command::Destroy(args) => commands::destroy::run(args, &output),
+        Command::Tasks(args) => commands::tasks::run(&args, &output),
+        Command::Show(args) => commands::show::run(&args, &output),
+        Command::Answer(args) => commands::answer::run(&args, &output),
+        Command::Check(args) => commands::check::run(&args, &output),
+        Command::Progress(args) => commands::progress::run(&args, &output),
+        Command::Tracepoints(args) => commands::tracepoints::run(&args, &output),
         Command::Completions(args) => commands::completions::run(&args, &output),
         Command::Man(args) => commands::man::run(&args, &output),
     };
     match result {
         Ok(Outcome::Yes) => ExitCode::SUCCESS,
         Ok(Outcome::No) => ExitCode::from(1),
+        Ok(Outcome::CouldNot) => ExitCode::from(2),
         // `workshop tasks | head -1` is no failure.
         Err(report) if output::is_broken_pipe(&report) => ExitCode::SUCCESS,
         Err(report) => {

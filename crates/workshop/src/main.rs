@@ -5,7 +5,9 @@
 mod cli;
 mod commands;
 mod diagnostic;
+mod gather;
 mod output;
+mod participant;
 mod progress;
 
 fn main() -> std::process::ExitCode {

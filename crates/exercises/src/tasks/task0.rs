@@ -109,7 +109,10 @@ const CHECKS: &[Check<Seen>] = &[
                 if root.became {
                     Judged::right("`sudo -n id -u` says 0")
                 } else {
-                    Judged::wrong(format!("`sudo -n id -u` says: {}", root.said), ASK_INSTRUCTOR)
+                    Judged::wrong(
+                        format!("`sudo -n id -u` says: {}", root.said),
+                        ASK_INSTRUCTOR,
+                    )
                 }
             })
         }),
@@ -168,9 +171,15 @@ fn kernel(answer: &Answer, seen: &Seen) -> Judged {
         // Of a pasted `uname -a` the release is the first word that begins like a version.
         let Some(given) = text.split_whitespace().find_map(version_like) else {
             return if text.chars().any(|letter| letter.is_ascii_digit()) {
-                Judged::wrong(said, "give at least two numbers of it, major.minor: `uname -r`")
+                Judged::wrong(
+                    said,
+                    "give at least two numbers of it, major.minor: `uname -r`",
+                )
             } else {
-                Judged::wrong(said, "there is no number in it: `uname -r` prints the release")
+                Judged::wrong(
+                    said,
+                    "there is no number in it: `uname -r` prints the release",
+                )
             };
         };
         if is_release(given, release) {
@@ -226,9 +235,7 @@ fn new_enough(release: &str) -> Judged {
     };
     let version = (major, minor);
     let seen = |verdict: &str| {
-        format!(
-            "{major}.{minor} {verdict} (tracepoints need 4.8, the workshop's own probes 5.15)"
-        )
+        format!("{major}.{minor} {verdict} (tracepoints need 4.8, the workshop's own probes 5.15)")
     };
     if version >= FOR_OUR_PROBES {
         Judged::right(seen("is new enough"))

@@ -204,7 +204,14 @@ fn tracepoints(answer: &Answer, seen: &Seen) -> Judged {
 
 /// Words that were meant as names and are none. The output of a tool has words of its own and is let pass.
 fn strange_words(text: &str) -> Vec<String> {
-    let pasted = ["stap ", "NT_STAPSDT", "Provider:", "usdt:", "[sema", "location #"];
+    let pasted = [
+        "stap ",
+        "NT_STAPSDT",
+        "Provider:",
+        "usdt:",
+        "[sema",
+        "location #",
+    ];
     if pasted.iter().any(|mark| text.contains(mark)) {
         return Vec::new();
     }
@@ -245,7 +252,12 @@ fn not_there(extra: &[&Tracepoint], program: &Program, documented: &Documentatio
     let every = |test: &dyn Fn(&Tracepoint) -> bool| extra.iter().all(|one| test(one));
     let why = if every(&|one| one.context == "test") {
         "test:* is in test_bitcoin; which program did you list?".to_owned()
-    } else if every(&|one| matches!(one.context.as_str(), "libc" | "rtld" | "libstdcxx" | "libgcc" | "lll_lock_wait_private")) {
+    } else if every(&|one| {
+        matches!(
+            one.context.as_str(),
+            "libc" | "rtld" | "libstdcxx" | "libgcc" | "lll_lock_wait_private"
+        )
+    }) {
         "those belong to system libraries, which gdb lists too once the program runs".to_owned()
     } else if every(&|one| documented.tracepoints.contains(one)) {
         "documented, and not in this program: list the program itself".to_owned()
@@ -257,7 +269,11 @@ fn not_there(extra: &[&Tracepoint], program: &Program, documented: &Documentatio
     }) {
         "names are written in lower case".to_owned()
     } else {
-        let known: Vec<String> = program.tracepoints.iter().map(ToString::to_string).collect();
+        let known: Vec<String> = program
+            .tracepoints
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         match extra
             .iter()
             .find(|one| closest(&one.to_string(), known.iter().map(String::as_str)).is_some())
@@ -348,7 +364,9 @@ fn documented(answer: &Answer, seen: &Seen) -> Judged {
                 },
             ),
             (false, false) if named == undocumented => Judged::right(said),
-            (false, false) if named.is_empty() => Judged::wrong(said, "right so far; which are not?"),
+            (false, false) if named.is_empty() => {
+                Judged::wrong(said, "right so far; which are not?")
+            }
             (false, false) => {
                 let wrongly = named.difference(&undocumented).count();
                 let missing = undocumented.difference(&named).count();

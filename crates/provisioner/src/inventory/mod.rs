@@ -14,7 +14,7 @@ mod schema;
 mod sections;
 mod size;
 mod template;
-mod tree;
+pub mod tree;
 mod types;
 mod values;
 

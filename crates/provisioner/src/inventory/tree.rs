@@ -19,18 +19,21 @@ const MAX_NODES: usize = 50_000;
 
 /// A value and the bytes of the file it was written in.
 #[derive(Clone, Debug)]
-pub(crate) struct Node {
-    pub(crate) kind: Kind,
+pub struct Node {
+    /// What stands there.
+    pub kind: Kind,
     /// Byte offsets. Where an alias (`*name`) stands for the value: the alias.
-    pub(crate) span: Range<usize>,
+    pub span: Range<usize>,
 }
 
+/// The kinds of values, as far as a reader of ours tells them apart.
 #[derive(Clone, Debug)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// Nothing written, `null` or `~`.
     Null,
     /// Any scalar, with the text the author wrote: `30.0` keeps its zero and `No` stays a surname.
     Scalar(String),
+    /// A sequence.
     List(Vec<Node>),
     /// Pairs in the file's order; the same key twice is two pairs.
     Map(Vec<(Node, Node)>),
@@ -53,7 +56,7 @@ impl Kind {
 /// # Errors
 /// What no tree can be made of: broken syntax, an alias without anchor, several documents, or more
 /// nodes than the budget allows.
-pub(crate) fn parse(source: &str) -> Result<Node, serde_saphyr::Error> {
+pub fn parse(source: &str) -> Result<Node, serde_saphyr::Error> {
     // A comment is for people; only the parser's own bookkeeping would see it.
     let options: Options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
@@ -73,7 +76,7 @@ pub(crate) fn parse(source: &str) -> Result<Node, serde_saphyr::Error> {
 }
 
 /// The byte range of a parser's location; empty where it knows none.
-pub(crate) fn bytes_of(location: Location, source: &str) -> Range<usize> {
+pub fn bytes_of(location: Location, source: &str) -> Range<usize> {
     let span = location.span();
     let clamp = |offset: u64| {
         usize::try_from(offset)

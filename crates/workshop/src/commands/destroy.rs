@@ -96,7 +96,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
             destroyed.gone.len()
         ))?,
         (Outcome::Yes, false) => output.text(&format!("destroyed: {}\n", destroyed.gone.join(", ")))?,
-        (Outcome::No, _) => output.remark("Run `workshop destroy` again to go on."),
+        (Outcome::No | Outcome::CouldNot, _) => output.remark("Run `workshop destroy` again to go on."),
     }
     Ok(outcome)
 }

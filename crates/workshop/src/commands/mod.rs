@@ -1,13 +1,20 @@
 //! One file per verb: its arguments (`Args`) and what it does (`run`).
 
 pub(crate) mod add;
+pub(crate) mod answer;
+pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod destroy;
 pub(crate) mod doctor;
 pub(crate) mod init;
 mod instructor;
 pub(crate) mod man;
+mod participant;
 pub(crate) mod plan;
+pub(crate) mod progress;
 pub(crate) mod provision;
+pub(crate) mod show;
 pub(crate) mod ssh;
 pub(crate) mod status;
+pub(crate) mod tasks;
+pub(crate) mod tracepoints;

@@ -1,0 +1,52 @@
+//! Looks at the system for a task's check. All input and output of a check is here; the judging is not.
+
+mod task0;
+pub(crate) mod task1;
+mod tools;
+
+use std::path::{Path, PathBuf};
+
+use exercises::answers::Answers;
+use exercises::{Evidence, Seen, Task, evidence};
+
+use crate::participant::Host;
+
+/// Where to look, when not at what the host says of itself.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places {
+    /// The source tree.
+    pub(crate) tree: Option<PathBuf>,
+    /// The program, instead of the tree's.
+    pub(crate) binary: Option<PathBuf>,
+}
+
+/// Everything that the check of `task` looks at.
+pub(crate) fn evidence(task: &Task, host: &Host, places: &Places, answers: Answers) -> Evidence {
+    let seen = match task.id {
+        "task0" => Seen::Task0(task0::look(host)),
+        _ => Seen::Task1(task1::look(host, places, &answers)),
+    };
+    Evidence {
+        schema: evidence::SCHEMA,
+        checker: format!("workshop {}", env!("CARGO_PKG_VERSION")),
+        at: jiff::Timestamp::now(),
+        host: host.word.clone(),
+        answers,
+        seen,
+    }
+}
+
+/// The program to look at: the given one, else the tree's, else the node's own.
+pub(crate) fn binary(host: &Host, places: &Places) -> Option<PathBuf> {
+    if let Some(binary) = &places.binary {
+        return Some(binary.clone());
+    }
+    let tree = host.tree(places.tree.as_deref());
+    let in_tree = tree.map(|tree| tree.join(host.profile(Some(&tree)).node));
+    in_tree.or_else(|| host.node_binary.clone())
+}
+
+fn read(path: impl AsRef<Path>) -> Result<String, String> {
+    let path = path.as_ref();
+    std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,86 @@
+//! Where a participant is and what is kept for them: the host's own description, answers, progress.
+
+pub(crate) mod answers;
+pub(crate) mod progress;
+
+use std::path::{Path, PathBuf};
+
+use exercises::profile::{self, PROFILES, Profile, Version};
+use miette::{IntoDiagnostic as _, WrapErr as _};
+use serde::Deserialize;
+
+/// Written by `workshop provision`; see crates/provisioner/src/steps/system.rs.
+const HOST: &str = "/etc/workshop/host.json";
+
+/// What a provisioned host says of itself.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Host {
+    pub(crate) word: Option<String>,
+    pub(crate) tree: Option<PathBuf>,
+    pub(crate) bitcoin_version: Option<String>,
+    pub(crate) node_binary: Option<PathBuf>,
+    pub(crate) memory_bytes: Option<u64>,
+}
+
+impl Host {
+    /// This host's description; an empty one where nothing was provisioned.
+    pub(crate) fn here() -> miette::Result<Self> {
+        match fs_err::read_to_string(HOST) {
+            Ok(text) => serde_json::from_str(&text)
+                .into_diagnostic()
+                .wrap_err_with(|| format!("{HOST} is damaged")),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(error).into_diagnostic(),
+        }
+    }
+
+    /// The source tree: the given one, else the host's.
+    pub(crate) fn tree(&self, given: Option<&Path>) -> Option<PathBuf> {
+        given.map(Path::to_owned).or_else(|| self.tree.clone())
+    }
+
+    /// What kind of Bitcoin Core the tree is; without one, what the host says it has.
+    pub(crate) fn version(&self, tree: Option<&Path>) -> Option<Version> {
+        let in_tree = tree.and_then(|tree| {
+            PROFILES.iter().find_map(|profile| {
+                Version::in_tree(&fs_err::read_to_string(tree.join(profile.build_system)).ok()?)
+            })
+        });
+        in_tree.or_else(|| Version::from_text(self.bitcoin_version.as_deref()?))
+    }
+
+    /// The line of Bitcoin Core.
+    pub(crate) fn profile(&self, tree: Option<&Path>) -> &'static Profile {
+        profile::of_version(self.version(tree))
+    }
+}
+
+/// The participant's home.
+pub(crate) fn home() -> miette::Result<PathBuf> {
+    std::env::home_dir()
+        .filter(|home| home.is_absolute())
+        .ok_or_else(|| miette::miette!(help = "set HOME", "this account has no home folder"))
+}
+
+/// A path under the home as people type it.
+pub(crate) fn shown(path: &Path) -> String {
+    let rest = home()
+        .ok()
+        .and_then(|home| path.strip_prefix(home).ok().map(Path::to_owned));
+    rest.map_or_else(
+        || path.display().to_string(),
+        |rest| format!("~/{}", rest.display()),
+    )
+}
+
+/// Writes a file whole or not at all, making its folder.
+pub(crate) fn write(path: &Path, text: &str) -> miette::Result<()> {
+    use std::io::Write as _;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs_err::create_dir_all(folder).into_diagnostic()?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).into_diagnostic()?;
+    file.write_all(text.as_bytes()).into_diagnostic()?;
+    file.as_file().sync_all().into_diagnostic()?;
+    file.persist(path).into_diagnostic()?;
+    Ok(())
+}

@@ -30,6 +30,9 @@ use crate::{ssh_files, step::Seen};
 /// A host on a busy machine boots in 10 s; a rented one may need a minute.
 const BOOT: Duration = Duration::from_secs(120);
 
+/// A host that was verified and runs needs no boot, but a participant may just have rebooted it.
+const REBOOT: Duration = Duration::from_secs(30);
+
 /// Peers that each node is told: the next ones in the ring, so a new host concerns few others.
 /// Bitcoin Core keeps at most 8 added connections (MAX_ADDNODE_CONNECTIONS in src/net.h).
 const RING: usize = 4;
@@ -595,14 +598,17 @@ impl Run {
         report: &Reporter,
     ) -> Result<Vec<(&'static str, StepResult)>, Failure> {
         let name = &host.name;
-        if host.action != Action::Check {
+        let patience = if host.action == Action::Check {
+            REBOOT
+        } else {
             report.doing("booting");
-        }
+            BOOT
+        };
         let attempt = async {
             let ssh = Ssh::connect_when_up(
                 &self.target(name, address)?,
                 self.instructor.private(),
-                BOOT,
+                patience,
             )
             .await
             .map_err(|error| Failure::new(&error))?;

@@ -1,5 +1,7 @@
 //! The system-wide node: a service on the inventory's chain, peered with the workshop's other hosts.
 
+use std::net::SocketAddr;
+
 use super::{HostContext, render};
 use crate::host::Script;
 use crate::step::{HostFile, Step};
@@ -15,11 +17,14 @@ pub(super) fn peers(context: &HostContext) -> Step {
         ),
     );
     let mut change = with_chain(context);
+    let port = context.chain.p2p_port;
+    let peers = (context.peers.iter()).map(|peer| SocketAddr::new(*peer, port).to_string());
     let nodes: Vec<String> = context
         .addnode
         .iter()
         .cloned()
-        .chain(context.peers.iter().map(ToString::to_string))
+        // With its port: on regtest ours is not the chain's own.
+        .chain(peers)
         .collect();
     change.set("nodes", &nodes.join(" "));
     change.push(

@@ -124,6 +124,8 @@ pub(super) fn shell() -> Step {
                 "/etc/workshop/nix/shell.nix",
                 include_str!("../../../../nix/shell.nix"),
             ),
+            // Else PATH would be a variable of the shell only: CMake finds its own modules by PATH.
+            HostFile::public("/etc/workshop/nix/setup", "export PATH\n"),
             HostFile::public(
                 "/etc/workshop/nix/tree-shell.nix",
                 include_str!("../../../../templates/host/shell.nix.j2"),

@@ -1,0 +1,21 @@
+//! `workshop` from an inventory to people who work on their own servers, and back to nothing.
+//!
+//! Real hosts on this machine: needs root and Linux, and fails where it does not have them. The first
+//! run ever also builds the base image and Bitcoin Core; `cargo xtask test` shows how that goes on.
+
+#[cfg(not(target_os = "linux"))]
+#[test]
+fn local_hosts_need_linux() {
+    panic!("the local provider can only be tested on Linux");
+}
+
+#[cfg(target_os = "linux")]
+mod hosts {
+    mod damage;
+    mod footprint;
+    mod inventory;
+    mod killed;
+    mod participant;
+    mod refused;
+    mod workshop;
+}

@@ -133,6 +133,8 @@ impl Participant<'_> {
         let memory = self.reads("free -b | awk '/^Mem:/ { printf \"%.1f GiB\\n\", $2 / 2^30 }'")?;
         self.shows("workshop answer task0 kernel 4.4")?;
         self.shows(&format!("workshop answer task0 memory {memory}"))?;
+        self.reads("sudo -n id -u")?;
+        self.shows("workshop answer task0 root yes")?;
         self.shows_no("workshop check task0")?;
         self.shows(&format!("workshop answer task0 kernel {release}"))?;
         self.shows("workshop check task0")

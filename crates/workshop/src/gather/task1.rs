@@ -110,7 +110,7 @@ fn try_way(way: Way, program: &Program) -> Observed<Listing> {
     let probes = format!("usdt:{path}:*");
     let (command, arguments): (&str, Vec<&str>) = match way {
         Way::Gdb => ("gdb", vec!["-nx", "-batch", "-ex", "info probes", path]),
-        Way::Readelf => ("readelf", vec!["-nW", path]),
+        Way::Readelf => ("readelf", vec!["-n", path]),
         Way::EuReadelf => ("eu-readelf", vec!["-n", path]),
         Way::Tplist => ("tplist-bpfcc", vec!["-vv", "-l", path]),
         Way::Bpftrace => ("bpftrace", vec!["-l", &probes]),

@@ -28,7 +28,7 @@ pub const TASK: Task = Task {
         Question {
             id: "root",
             asks: "Can you become root without a password?",
-            form: "yes|no",
+            form: "YES-OR-NO",
             decides: true,
         },
     ],

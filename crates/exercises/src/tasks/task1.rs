@@ -33,7 +33,7 @@ pub const TASK: Task = Task {
         Question {
             id: "documented",
             asks: "Are all of them documented? If not: which are not?",
-            form: "yes | no CONTEXT:EVENT…",
+            form: "YES-OR-NO CONTEXT:EVENT…",
             decides: true,
         },
         Question {

@@ -483,6 +483,13 @@ for child in children:
         // A participant turns it off.
         room.ssh("able", address, "systemctl poweroff");
         goes_off(&room.id);
+        // nspawn is gone; what it leaves of the guest dies a moment later.
+        for _ in 0..100 {
+            if !room.runs("able").await {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         assert!(!room.runs("able").await);
         assert_eq!(room.local.create(&able).await.unwrap(), address);
         let third = room.boot_id("able", address);

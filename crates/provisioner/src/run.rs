@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::host::{Limits, Output, Ssh, SshError};
+use crate::host::{Limits, Output, Script, Ssh, SshError};
 use crate::job::Reporter;
 use crate::step::{self, Mark, Seen, Step, TAIL};
 
@@ -11,6 +11,13 @@ const CHANGE: Limits = Limits {
     deadline: Duration::from_secs(1800),
     output: 1 << 20,
 };
+
+/// Put before every script that changes something. The script of a run that was killed goes on, by
+/// itself, until its step is done: two that unpack the same tree would spoil it for one another.
+const ALONE: &str = r#"
+exec 9</etc
+flock --timeout 900 9 || { echo "the script of another run still works on this host"; exit 1; }
+"#;
 
 /// What became of one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,16 +122,16 @@ pub async fn change(
         let nonce = nonce();
         let total = wanting.len() as u64;
         let mut ended = 0;
+        let mut script = Script::new(ALONE);
+        script.push(step::change(&wanting, &nonce).text());
         let output = ssh
-            .run_lines(
-                &step::change(&wanting, &nonce),
-                CHANGE,
-                |line| match step::read_mark(&nonce, line) {
+            .run_lines(&script, CHANGE, |line| {
+                match step::read_mark(&nonce, line) {
                     Some(Mark::Begin(id)) => report.progress(id, ended, total),
                     Some(Mark::End(..)) => ended += 1,
                     None => {}
-                },
-            )
+                }
+            })
             .await?;
         read_changes(host, &nonce, &wanting, &output)?;
     }
@@ -190,7 +197,6 @@ fn read_changes(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::Script;
 
     fn step(id: &'static str) -> Step {
         Step {

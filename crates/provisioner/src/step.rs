@@ -141,6 +141,7 @@ pub fn gather(steps: &[Step], nonce: &str) -> Script {
 }
 
 /// The script that changes `steps` in order and looks at each again; it ends at the first that fails.
+/// What has become satisfied since the facts were gathered is left alone.
 pub fn change(steps: &[&Step], nonce: &str) -> Script {
     let mut script = start(steps.iter().copied(), nonce);
     for step in steps {
@@ -162,8 +163,11 @@ pub fn change(steps: &[&Step], nonce: &str) -> Script {
         script.push(&body);
         script.push(&format!(
             "printf '%s begin %s\\n' \"$marker\" {id}\n\
+             s=0; l=0; look\n\
+             fact_{name} >/dev/null 2>&1 </dev/null || {{\n\
              (change_{name}) 2>&1 </dev/null; s=$?\n\
-             if [ $s = 0 ]; then look; fact_{name} 2>&1 </dev/null; l=$?; else l=0; fi\n\
+             [ $s != 0 ] || {{ look; fact_{name} 2>&1 </dev/null; l=$?; }}\n\
+             }}\n\
              printf '\\n%s end %s %s %s\\n' \"$marker\" {id} $s $l\n\
              [ $s$l = 00 ] || exit 0",
             id = quote(step.id),
@@ -369,6 +373,18 @@ mod tests {
         std::fs::write(&path, "edited").unwrap();
         let after = read_gathered(&steps, "n", &sh(&gather(&steps, "n"))).unwrap();
         assert!(matches!(&after[0], Seen::Unsatisfied(why) if why.contains("another content")));
+    }
+
+    #[test]
+    fn what_is_satisfied_by_now_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("changed").display().to_string();
+        let done = step("done", "echo fine", &format!("touch {path}"));
+        assert_eq!(
+            changed(&[&done]),
+            [Mark::Begin("done".into()), Mark::End("done".into(), 0, 0)]
+        );
+        assert!(!std::path::Path::new(&path).exists());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::{Closure, StorePath};
 use crate::host::{Limits, Script, Ssh, SshError};
 use crate::job::Reporter;
 use crate::step::{HostFile, Step, TAIL};
-use crate::steps::render;
+use crate::steps::{render, sshd};
 
 /// Where the builder's web server answers.
 pub const CACHE_PORT: u16 = 8080;
@@ -161,6 +161,7 @@ pub fn steps(cache: &Cache) -> Vec<Step> {
         .collect();
     files.push(HostFile::public("/etc/nix/nix.conf", conf));
     vec![
+        sshd(),
         Step::files("expressions", files),
         Step {
             id: "cache",

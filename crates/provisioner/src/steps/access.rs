@@ -61,12 +61,15 @@ pub(super) fn sudo() -> Step {
     )
 }
 
-pub(super) fn sshd() -> Step {
+/// Keys only, and no penalties.
+pub(crate) fn sshd() -> Step {
     let content = "\
 # Keys only. The first value that sshd reads counts, so this file's name begins with a low number.
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
+# A room is behind one address: whoever tries the wrong key must not shut out everybody else.
+PerSourcePenalties no
 ";
     Step {
         id: "sshd",

@@ -12,6 +12,8 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
+pub(crate) use access::sshd;
+
 use crate::nix::Closure;
 use crate::step::Step;
 

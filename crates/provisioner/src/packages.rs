@@ -39,6 +39,7 @@ pub const PACKAGES: &[Group] = &[
         reason: "Bitcoin Core is built from source, by the builder and again by the participants",
         names: &[
             "g++",
+            "make",
             "cmake",
             "ninja-build",
             "pkg-config",

@@ -35,7 +35,7 @@ pub(super) fn packages() -> Step {
     // The commands, not the package database: `command -v` starts no process, dpkg-query takes 40 ms.
     let fact = r#"
 missing=
-for c in g++ cmake ninja pkg-config nix nix-store bpftrace gdb readelf vim nano htop rg git python3 tmux zstd; do
+for c in g++ make cmake ninja pkg-config nix nix-store bpftrace gdb readelf vim nano htop rg git python3 tmux zstd; do
   command -v $c >/dev/null || missing="$missing $c"
 done
 for f in /usr/lib/python3/dist-packages/bcc/__init__.py /usr/include/event2/event.h \

@@ -19,7 +19,7 @@ pub struct Profile {
     /// Whether a tracepoint fires only while its semaphore is raised.
     pub semaphores: bool,
     /// The commands that build the node with tracepoints, at the top of the tree.
-    pub build: &'static str,
+    pub build: &'static [&'static str],
     /// The file at the top of the tree that only this line has.
     pub build_system: &'static str,
 }
@@ -32,7 +32,7 @@ pub const AUTOTOOLS: Profile = Profile {
     unit_tests: "src/test/test_bitcoin",
     call: "TRACE1(context, event, …)",
     semaphores: false,
-    build: "./autogen.sh && ./configure --enable-usdt && make",
+    build: &["./autogen.sh", "./configure --enable-usdt", "make"],
     build_system: "configure.ac",
 };
 
@@ -44,7 +44,7 @@ pub const CMAKE: Profile = Profile {
     unit_tests: "build/bin/test_bitcoin",
     call: "TRACEPOINT(context, event, …)",
     semaphores: true,
-    build: "cmake -B build -DWITH_USDT=ON && cmake --build build",
+    build: &["cmake -B build -DWITH_USDT=ON", "cmake --build build"],
     build_system: "CMakeLists.txt",
 };
 

@@ -2,7 +2,7 @@
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior, Value};
+use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
 use crate::profile::Profile;
@@ -60,28 +60,28 @@ pub struct BadTemplate {
 /// # Errors
 /// When the template is wrong; a test renders each of them.
 pub fn render(task: &Task, context: &Context) -> Result<String, BadTemplate> {
+    let failed = |source| BadTemplate {
+        task: task.id,
+        source,
+    };
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // A block on a line of its own leaves no line behind.
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .build()
+        .map_err(failed)?;
+    environment.set_syntax(syntax);
     let full = Full {
         context,
         task: task.id,
         title: task.title,
         questions: task.questions.iter().map(Asked::from).collect(),
     };
-    // A line that holds only a block tag leaves no line behind.
-    SyntaxConfig::builder()
-        .trim_blocks(true)
-        .lstrip_blocks(true)
-        .keep_trailing_newline(true)
-        .build()
-        .and_then(|syntax| {
-            environment.set_syntax(syntax);
-            environment.render_named_str(task.id, task.template, Value::from(Serde(full)))
-        })
-        .map_err(|source| BadTemplate {
-            task: task.id,
-            source,
-        })
+    environment
+        .render_str(task.template, Serde(full))
+        .map_err(failed)
 }
 
 #[cfg(test)]

@@ -255,7 +255,7 @@ fn not_there(extra: &[&Tracepoint], program: &Program, documented: &Documentatio
     } else if every(&|one| {
         matches!(
             one.context.as_str(),
-            "libc" | "rtld" | "libstdcxx" | "libgcc" | "lll_lock_wait_private"
+            "libc" | "rtld" | "libstdcxx" | "libgcc"
         )
     }) {
         "those belong to system libraries, which gdb lists too once the program runs".to_owned()

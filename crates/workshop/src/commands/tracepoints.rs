@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     })?;
     let found = probe::usdt::read_file(&binary)?;
     if found.tracepoints.is_empty() {
-        let build = host.profile(None).build;
+        let build = host.profile(None).build.join(" && ");
         return Err(miette::miette!(
             help = format!("Bitcoin Core gets them with: {build}"),
             "{} has no tracepoints: it was built without USDT",

@@ -65,7 +65,8 @@ fn program(host: &Host, places: &Places) -> Observed<Program> {
     };
     let build = host
         .profile(host.tree(places.tree.as_deref()).as_deref())
-        .build;
+        .build
+        .join(" && ");
     match probe::usdt::read_file(&path) {
         Ok(found) if found.tracepoints.is_empty() => Observed::unknown(
             format!(

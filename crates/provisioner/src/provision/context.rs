@@ -1,0 +1,100 @@
+//! What the steps of one host depend on: the inventory, the closure, its neighbours.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use super::{Failure, Run};
+use crate::inventory::Chain;
+use crate::nix::Closure;
+use crate::nix::builder::CACHE_PORT;
+use crate::plan::{BUILDER_INDEX, PlannedHost};
+use crate::state::Role;
+use crate::steps::{ChainParams, HostContext, PROFILE};
+
+/// Peers that each node is told: the next ones in the ring, so a new host concerns few others.
+/// Bitcoin Core keeps at most 8 added connections (MAX_ADDNODE_CONNECTIONS in src/net.h).
+const RING: usize = 4;
+
+impl Run {
+    /// Everybody's address by name, those of hosts left out of this run included, in the subnet's order.
+    pub(super) fn ring(
+        &self,
+        created: &BTreeMap<String, Result<IpAddr, Failure>>,
+    ) -> Vec<(String, IpAddr)> {
+        let place = self.place();
+        let mut ring: Vec<(u8, String, IpAddr)> = place
+            .state()
+            .hosts
+            .iter()
+            .filter(|(_, host)| host.role != Role::Builder)
+            .filter_map(|(name, host)| {
+                let address = match created.get(name) {
+                    Some(created) => created.as_ref().ok().copied().or(host.address),
+                    None => host.address,
+                };
+                Some((host.index, name.clone(), address?))
+            })
+            .collect();
+        ring.sort();
+        ring.into_iter()
+            .map(|(_, name, address)| (name, address))
+            .collect()
+    }
+
+    pub(super) fn context(
+        &self,
+        host: &PlannedHost,
+        closure: Closure,
+        ring: &[(String, IpAddr)],
+    ) -> HostContext {
+        let inventory = &self.inventory;
+        let person = inventory
+            .participants
+            .iter()
+            .find(|person| host.role == Role::Participant && person.name == host.identity);
+        let at = ring
+            .iter()
+            .position(|(name, _)| *name == host.name)
+            .unwrap_or(0);
+        let neighbours = ring
+            .iter()
+            .cycle()
+            .skip(at + 1)
+            .take(RING.min(ring.len().saturating_sub(1)));
+        let mut peers: Vec<IpAddr> = neighbours.map(|(_, address)| *address).collect();
+        peers.sort();
+        let builder = IpAddr::from(self.subnet.host(BUILDER_INDEX));
+        HostContext {
+            workshop: inventory.workshop.name.clone(),
+            word: host.name.clone(),
+            participant: person.map(|person| person.name.clone()),
+            participant_key: person.map(|person| person.key.authorized_line()),
+            deadline: inventory
+                .workshop
+                .deadline
+                .as_ref()
+                .map(|at| at.strftime("%A, %-d %B %Y, %H:%M %Z").to_string()),
+            chain: match inventory.bitcoin.chain {
+                Chain::Testnet4 => ChainParams::TESTNET4,
+                Chain::Signet => ChainParams::SIGNET,
+                Chain::Testnet3 => ChainParams::TESTNET3,
+                Chain::Regtest => ChainParams::REGTEST,
+            },
+            prune: inventory.bitcoin.prune,
+            addnode: inventory
+                .bitcoin
+                .addnode
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            peers,
+            isolated: true,
+            memory_bytes: Some(inventory.hosts.limits.memory.as_bytes()),
+            core_version: self.inputs.source.version.clone(),
+            cache_url: format!("http://{}", SocketAddr::new(builder, CACHE_PORT)),
+            cache_key: self.cache.public_key().to_owned(),
+            closure,
+            profile: PROFILE,
+        }
+    }
+}

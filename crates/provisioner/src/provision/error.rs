@@ -1,0 +1,57 @@
+//! Why a run as a whole cannot begin or go on.
+
+use crate::cloud::local::LocalError;
+use crate::nix::cache::CacheError;
+use crate::nix::source::SourceError;
+use crate::plan::PlanError;
+use crate::state::WorkplaceError;
+
+/// The run as a whole could not begin or go on. What fails on one host is in its report instead.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum ProvisionError {
+    /// State, lock or keys.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Workplace(#[from] WorkplaceError),
+    /// The local provider.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Local(#[from] LocalError),
+    /// No plan.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Plan(#[from] PlanError),
+    /// No source.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Source(#[from] SourceError),
+    /// No cache.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Cache(#[from] CacheError),
+    /// `--only` names no host of the plan.
+    #[error("no host of this workshop is called `{word}`")]
+    #[diagnostic(help("`workshop status` lists them."))]
+    NoSuchHost {
+        /// The word that was given.
+        word: String,
+    },
+    /// Files for OpenSSH could not be written.
+    #[error("cannot write the files for ssh")]
+    SshFiles {
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+impl From<crate::state::JournalError> for ProvisionError {
+    fn from(error: crate::state::JournalError) -> Self {
+        Self::Workplace(error.into())
+    }
+}
+
+impl From<crate::host::keys::KeyFileError> for ProvisionError {
+    fn from(error: crate::host::keys::KeyFileError) -> Self {
+        Self::Workplace(error.into())
+    }
+}

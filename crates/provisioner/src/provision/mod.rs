@@ -1,0 +1,227 @@
+//! From an inventory to verified hosts: the whole run, resumable at any point.
+//!
+//! Hosts are made side by side, then worked on side by side. The builder is only asked for when some host
+//! lacks something of the closure; a run that finds nothing to do costs one round trip a host.
+
+mod context;
+mod error;
+mod hosts;
+mod report;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::{OnceCell, Semaphore, mpsc::UnboundedSender};
+use tokio::task::JoinSet;
+
+use crate::cloud::WorkshopId;
+use crate::cloud::local::{Local, Subnet};
+use crate::inventory::{Inventory, Source as SourceKind};
+use crate::job::{JobEvent, Reporter};
+use crate::nix::Closure;
+use crate::nix::builder::Inputs;
+use crate::nix::cache::{Cache, user_cache};
+use crate::nix::source;
+use crate::plan::{Action, BUILDER, BUILDER_INDEX, PlannedHost, plan};
+use crate::ssh_files;
+use crate::state::{Event, Role, Workplace};
+
+pub use error::ProvisionError;
+pub use report::{Failure, HostReport};
+
+/// What of the plan to work on, and how.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// Only these hosts; all when empty.
+    pub only: Vec<String>,
+    /// Side by side; the inventory's number when not given.
+    pub parallel: Option<usize>,
+    /// Who draws.
+    pub events: Option<UnboundedSender<JobEvent>>,
+}
+
+/// Everything that all hosts of one run share.
+struct Run {
+    inventory: Inventory,
+    local: Local,
+    subnet: Subnet,
+    place: Mutex<Workplace>,
+    instructor: crate::host::keys::KeyPair,
+    cache: Cache,
+    inputs: Inputs,
+    /// The closure, once some host or the missing record asked the builder for it.
+    built: OnceCell<Result<Closure, Failure>>,
+    events: Option<UnboundedSender<JobEvent>>,
+}
+
+/// Makes the hosts of the inventory at `path` what they should be. Reports are in the plan's order.
+pub async fn provision(
+    path: &Path,
+    inventory: Inventory,
+    options: Options,
+) -> Result<Vec<HostReport>, ProvisionError> {
+    Local::check()?;
+    let mut place = Workplace::open(path, "provision")?;
+    let id = workshop_id(&place);
+    let local = Local::new(id)?;
+    let there = local.list().await?;
+    let mut hosts = plan(&inventory, place.state(), &there)?;
+    hosts.retain(|host| host.action != Action::Keep);
+    if let Some(word) = options
+        .only
+        .iter()
+        .find(|word| hosts.iter().all(|host| host.name != **word))
+    {
+        return Err(ProvisionError::NoSuchHost { word: word.clone() });
+    }
+    // Words are written down before anything hangs on them, also those of hosts left out by --only.
+    for host in hosts.iter().filter(|host| host.new) {
+        place.record(Event::Assigned {
+            host: host.name.clone(),
+            identity: host.identity.clone(),
+            role: host.role,
+            index: host.index,
+        })?;
+    }
+    if !place.state().hosts.contains_key(BUILDER) {
+        place.record(Event::Assigned {
+            host: BUILDER.into(),
+            identity: BUILDER.into(),
+            role: Role::Builder,
+            index: BUILDER_INDEX,
+        })?;
+    }
+
+    let image = {
+        let report = Reporter::new("base image", options.events.clone());
+        let shown = std::sync::atomic::AtomicBool::new(false);
+        let image = local
+            .ensure_image(&|line| {
+                shown.store(true, std::sync::atomic::Ordering::Relaxed);
+                report.doing(line);
+            })
+            .await?;
+        if shown.into_inner() {
+            report.done("ready");
+        }
+        image
+    };
+    let subnet = local.ensure_network().await?;
+    let caches = user_cache()?;
+    let source = match &inventory.bitcoin.source {
+        SourceKind::Path(folder) => {
+            source::from_path(folder, &place.folder().join("source")).await?
+        }
+        // An inventory with `release` and local hosts does not validate.
+        SourceKind::Crate | SourceKind::Release => {
+            source::from_crate(&caches.join("source")).await?
+        }
+    };
+    let inputs = Inputs::new(source, image.to_string())?;
+    let cache = Cache::open(&caches.join("nix"))?;
+    let known = cache.look_up(&inputs.key());
+    let instructor = place.instructor_key()?;
+    let parallel = options.parallel.unwrap_or(inventory.hosts.parallel).max(1);
+    let builder_runs = there
+        .iter()
+        .any(|host| host.name == BUILDER && host.running);
+    let run = Arc::new(Run {
+        inventory,
+        local,
+        subnet,
+        place: Mutex::new(place),
+        instructor,
+        cache,
+        inputs,
+        built: OnceCell::new(),
+        events: options.events,
+    });
+
+    // A builder that is missing or has to build begins at once, beside the others.
+    let eager = (known.is_none() || !builder_runs).then(|| {
+        let run = Arc::clone(&run);
+        tokio::spawn(async move { run.closure().await })
+    });
+    let hosts: Vec<PlannedHost> = hosts
+        .into_iter()
+        .filter(|host| options.only.is_empty() || options.only.contains(&host.name))
+        .collect();
+    let gate = Arc::new(Semaphore::new(parallel));
+    let created = side_by_side(&gate, &hosts, {
+        let run = Arc::clone(&run);
+        move |host| {
+            let run = Arc::clone(&run);
+            async move { run.create(&host).await }
+        }
+    })
+    .await;
+
+    // A node's neighbours include hosts that this run leaves out, so all known addresses count.
+    let ring = run.ring(&created);
+    let reports = side_by_side(&gate, &hosts, {
+        let (run, known, ring) = (Arc::clone(&run), known.clone(), Arc::new(ring));
+        let created = Arc::new(created);
+        move |host| {
+            let (run, known, ring) = (Arc::clone(&run), known.clone(), Arc::clone(&ring));
+            let address = created[&host.name].clone();
+            async move { run.configure(host, address, known, &ring).await }
+        }
+    })
+    .await;
+    if let Some(eager) = eager {
+        // The hosts waited for it where they needed it; a builder that nobody needed still gets finished.
+        let _ = eager.await;
+    }
+    run.write_ssh_files()?;
+    let mut reports = reports;
+    Ok(hosts
+        .iter()
+        .filter_map(|host| reports.remove(&host.name))
+        .collect())
+}
+
+/// Runs `work` for every host, at most as many at once as `gate` lets through.
+async fn side_by_side<T, F>(
+    gate: &Arc<Semaphore>,
+    hosts: &[PlannedHost],
+    work: impl Fn(PlannedHost) -> F,
+) -> BTreeMap<String, T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let mut set = JoinSet::new();
+    for host in hosts {
+        let (name, work, gate) = (host.name.clone(), work(host.clone()), Arc::clone(gate));
+        set.spawn(async move {
+            let _permit = gate.acquire_owned().await;
+            (name, work.await)
+        });
+    }
+    let mut results = BTreeMap::new();
+    while let Some(joined) = set.join_next().await {
+        match joined {
+            Ok((name, result)) => {
+                results.insert(name, result);
+            }
+            // A panic is a defect of ours; it must not pass for a host that was never asked for.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+    results
+}
+
+pub(crate) fn workshop_id(place: &Workplace) -> WorkshopId {
+    place
+        .state()
+        .id
+        .parse()
+        .unwrap_or_else(|_| unreachable!("the journal holds an id that we made"))
+}
+
+impl Run {
+    fn write_ssh_files(&self) -> Result<(), ProvisionError> {
+        ssh_files::write(&self.place()).map_err(|source| ProvisionError::SshFiles { source })
+    }
+}

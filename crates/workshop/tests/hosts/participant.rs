@@ -50,7 +50,7 @@ fn a_key_opens_one_host_and_everything_on_it() {
     assert!(ran.stdout.starts_with("cmake version "), "{ran:?}");
     assert!(!ran.stderr.contains("Error"), "{ran:?}");
     // CMake finds its modules, the compiler and the libraries.
-    let configure = "cd bitcoin && nix-shell --run 'cmake -S . -B /tmp/mine -DENABLE_IPC=OFF -DENABLE_WALLET=OFF'";
+    let configure = "cd bitcoin && nix-shell --run 'cmake -S . -B /tmp/mine -G Ninja -DENABLE_IPC=OFF -DENABLE_WALLET=OFF'";
     let told = workshop.says(key, word, configure);
     assert!(
         told.contains("Build files have been written to: /tmp/mine"),

@@ -646,7 +646,7 @@ fn without_a_program_nothing_is_decided() {
     insta::assert_snapshot!(show("no tracepoints", &evidence), @r#"
     no tracepoints: CouldNotCheck
       tracepoints Unknown: built without tracepoints | build it with them
-      arguments Unknown: `readelf -n` was not tried | run the check again
+      arguments Unknown: built without tracepoints | build it with them
       documented Unknown: built without tracepoints | build it with them
       source Unknown: built without tracepoints | build it with them
     "#);

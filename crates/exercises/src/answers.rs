@@ -25,7 +25,8 @@ pub enum Refused {
     #[error("the answer is empty")]
     Empty,
     /// More than [`LIMIT`].
-    #[error("the answer has {bytes} bytes, and {LIMIT} is the most that is kept")]
+    // Of what comes through a pipe no more than the limit is read, so the number is not everybody's.
+    #[error("the answer has more than {LIMIT} bytes, the most that is kept")]
     TooLong {
         /// How many it had.
         bytes: usize,

@@ -14,6 +14,13 @@ pub(crate) struct Output {
     json: bool,
 }
 
+/// A type of its own: what `into_diagnostic` makes of an `io::Error` hides its kind from `is_broken_pipe`.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("the result could not be written")]
+struct NotWritten {
+    source: io::Error,
+}
+
 /// The envelope of every JSON document: the schema version stands first.
 #[derive(Serialize)]
 struct Document<'a, T> {
@@ -51,7 +58,7 @@ impl Output {
         let mut out = anstream::stdout().lock();
         out.write_all(text.as_bytes())
             .and_then(|()| out.flush())
-            .into_diagnostic()
+            .map_err(|source| NotWritten { source }.into())
     }
 
     /// A line for people beside the result, on standard error: progress, remarks, what to do next.

@@ -309,6 +309,10 @@ fn arguments(answer: &Answer, seen: &Seen) -> Judged {
             "name the tool, as it is typed: readelf, gdb, bpftrace or tplist",
         );
     }
+    if let Observed::Unknown { .. } = seen.program {
+        // Without a program no tool was run; that is the reason, and not the tools.
+        return seen.program.judge(|_| Judged::right(said));
+    }
     let mut unknown = None;
     for way in &named {
         let Some(tried) = seen.ways.iter().find(|tried| tried.way == *way) else {

@@ -21,7 +21,8 @@ pub(crate) struct Args {
     /// The question, such as tracepoints.
     question: String,
 
-    /// The answer; `-` reads it from standard input. Without one, the question is printed.
+    /// The answer; `-` reads it from standard input. Without one, the question is printed. All that
+    /// follows belongs to it, `-n` of `readelf -n` too: options stand before the task.
     #[arg(allow_hyphen_values = true)]
     answer: Vec<String>,
 

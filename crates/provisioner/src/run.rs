@@ -161,7 +161,7 @@ fn read_changes(
             None => tail.push(line),
             Some(Mark::Begin(_)) => tail.clear(),
             Some(Mark::End(step, status, look)) => {
-                let tail = crate::host::ssh::last_lines(&tail.join("\n"), TAIL);
+                let tail = crate::host::last_lines(&tail.join("\n"), TAIL);
                 let host = host.to_owned();
                 if status != 0 {
                     return Err(RunError::Step {

@@ -1,20 +1,23 @@
 //! One SSH connection to one host: its key pinned, no forwarding of any kind, deadlines and bounds on all.
 //!
 //! Participants are root on these hosts, so everything that comes back is hostile: output is cut at a
-//! bound, control bytes are replaced before anyone sees them, and no call waits for ever.
+//! bound and made printable (`output.rs`), what the host asks of us is refused (`pinned.rs`), and no call
+//! waits for ever.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use russh::client::{self, AuthResult, Handle};
-use russh::keys::{
-    Algorithm, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate,
+use russh::keys::{Algorithm, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
+use russh::{
+    AlgorithmKind, Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Preferred,
 };
-use russh::{ChannelMsg, Disconnect, Preferred};
-use tokio::io::AsyncRead;
-use tokio::time::{Instant, timeout};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::time::{Instant, timeout, timeout_at};
 
+use super::output::{Collected, Output};
+use super::pinned::Pinned;
 use super::script::{Script, quote};
 
 /// Where a host is and how it proves that it is the one.
@@ -71,6 +74,9 @@ pub enum SshError {
     },
     /// The connection broke, or the protocol did.
     #[error("{host}: the connection broke while {doing}")]
+    #[diagnostic(help(
+        "Did the host restart, or this machine's network change? Run the command again: it goes on where this one ended."
+    ))]
     Broken {
         /// The host's word.
         host: String,
@@ -81,6 +87,9 @@ pub enum SshError {
     },
     /// No end within the deadline.
     #[error("{host}: no end after {} s of {doing}", after.as_secs())]
+    #[diagnostic(help(
+        "The host may be overloaded or out of memory: look with `workshop ssh {host}`, then run the command again."
+    ))]
     TimedOut {
         /// The host's word.
         host: String,
@@ -88,6 +97,17 @@ pub enum SshError {
         doing: &'static str,
         /// The deadline.
         after: Duration,
+    },
+    /// What was to be sent could not be read on this machine. The host was told to drop what it has.
+    #[error("{host}: cannot read what is to be sent while {doing}")]
+    #[diagnostic(help("Can the file still be read on this machine? Run the command again."))]
+    Input {
+        /// The host's word.
+        host: String,
+        /// What we were doing.
+        doing: &'static str,
+        /// Why not.
+        source: std::io::Error,
     },
 }
 
@@ -108,41 +128,6 @@ impl Default for Limits {
             output: 1 << 20,
         }
     }
-}
-
-/// What a remote command left.
-#[derive(Clone, Debug)]
-pub struct Output {
-    /// The exit status; none when a signal ended it or the channel closed without one.
-    pub status: Option<u32>,
-    /// Standard output and standard error in the order they came, up to the bound.
-    pub text: String,
-    /// Whether more came than the bound allowed.
-    pub cut: bool,
-}
-
-impl Output {
-    /// Whether the command ended with status 0.
-    pub fn success(&self) -> bool {
-        self.status == Some(0)
-    }
-
-    /// The last `n` lines that are not blank, for an error message.
-    pub fn last_lines(&self, n: usize) -> Vec<String> {
-        last_lines(&self.text, n)
-    }
-}
-
-/// The last `n` lines of `text` that are not blank.
-pub fn last_lines(text: &str, n: usize) -> Vec<String> {
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    lines[lines.len().saturating_sub(n)..]
-        .iter()
-        .map(|line| (*line).to_owned())
-        .collect()
 }
 
 /// An authenticated connection.
@@ -180,16 +165,28 @@ impl Ssh {
         const ATTEMPT: Duration = Duration::from_secs(10);
         const PAUSE: Duration = Duration::from_millis(150);
         let end = Instant::now() + deadline;
+        let mut met = None;
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            let error = match Self::connect(target, Arc::clone(&key), ATTEMPT.min(left)).await {
+            match Self::connect(target, Arc::clone(&key), ATTEMPT.min(left)).await {
                 Ok(ssh) => return Ok(ssh),
                 Err(error @ (SshError::HostKey { .. } | SshError::Refused { .. })) => {
                     return Err(error);
                 }
-                Err(error) => error,
-            };
-            if Instant::now() + PAUSE >= end {
+                // Our own deadline cut the last attempt short: what an earlier one met tells more.
+                Err(SshError::TimedOut { .. }) if left < ATTEMPT && met.is_some() => {}
+                Err(SshError::TimedOut { host, doing, .. }) => {
+                    met = Some(SshError::TimedOut {
+                        host,
+                        doing,
+                        after: deadline,
+                    });
+                }
+                Err(error) => met = Some(error),
+            }
+            if Instant::now() + PAUSE >= end
+                && let Some(error) = met
+            {
                 return Err(error);
             }
             tokio::time::sleep(PAUSE).await;
@@ -213,7 +210,14 @@ impl Ssh {
         };
         let mut handle = match client::connect(Arc::new(config), target.address, pinned).await {
             Ok(handle) => handle,
-            Err(russh::Error::UnknownKey) => {
+            // A host of ours has an ed25519 key and no other, so one without any is somebody else's.
+            Err(
+                russh::Error::UnknownKey
+                | russh::Error::NoCommonAlgo {
+                    kind: AlgorithmKind::Key,
+                    ..
+                },
+            ) => {
                 return Err(SshError::HostKey {
                     host: target.name.clone(),
                     expected: target
@@ -272,19 +276,24 @@ impl Ssh {
         .await
     }
 
-    /// Writes `content` to `path` there, whole or not at all, readable by root alone.
+    /// Writes the `size` bytes of `content` to `path` there, whole or not at all, readable by the
+    /// account alone.
+    ///
+    /// `size` goes ahead because the end of its input tells a command nothing: it looks the same when
+    /// all was sent, when the connection broke and when the deadline passed.
     pub async fn upload(
         &self,
         path: &str,
         content: impl AsyncRead + Unpin,
+        size: u64,
         limits: Limits,
     ) -> Result<Output, SshError> {
-        let command = format!(
-            "umask 077; set -e; mkdir -p \"$(dirname {path})\"; cat > {path}.part; mv {path}.part {path}",
-            path = quote(path)
-        );
+        let mut script = Script::default()
+            .with("path", path)
+            .with("size", &size.to_string());
+        script.push(UPLOAD);
         self.exec(
-            &format!("sh -c {}", quote(&command)),
+            &format!("sh -c {}", quote(script.text())),
             content,
             limits,
             "uploading a file",
@@ -301,172 +310,128 @@ impl Ssh {
         doing: &'static str,
         on_line: impl FnMut(&str),
     ) -> Result<Output, SshError> {
-        let work = self.exec_now(command, input, limits, on_line);
-        match timeout(limits.deadline, work).await {
-            Ok(result) => result.map_err(|source| SshError::Broken {
+        let end = Instant::now() + limits.deadline;
+        let timed_out = |_| SshError::TimedOut {
+            host: self.name.clone(),
+            doing,
+            after: limits.deadline,
+        };
+        let failed = |failure| match failure {
+            Failure::Connection(source) => SshError::Broken {
                 host: self.name.clone(),
                 doing,
                 source: Box::new(source),
-            }),
-            Err(_) => Err(SshError::TimedOut {
+            },
+            Failure::Input(source) => SshError::Input {
                 host: self.name.clone(),
                 doing,
-                after: limits.deadline,
-            }),
+                source,
+            },
+        };
+        let channel = timeout_at(end, self.start(command))
+            .await
+            .map_err(timed_out)?
+            .map_err(|error| failed(Failure::Connection(error)))?;
+        let (mut reader, writer) = channel.split();
+        let conversation = converse(&mut reader, &writer, input, limits.output, on_line);
+        let result = match timeout_at(end, conversation).await {
+            Ok(result) => result.map_err(failed),
+            Err(elapsed) => Err(timed_out(elapsed)),
+        };
+        if result.is_err() {
+            // Or the command would go on printing down a connection that others still use. Not waited
+            // for: a host that reads nothing more could hold us here.
+            let _ = timeout(Duration::ZERO, writer.close()).await;
         }
+        result
     }
 
-    async fn exec_now(
-        &self,
-        command: &str,
-        input: impl AsyncRead + Unpin,
-        limits: Limits,
-        on_line: impl FnMut(&str),
-    ) -> Result<Output, russh::Error> {
+    async fn start(&self, command: &str) -> Result<Channel<client::Msg>, russh::Error> {
         let channel = self.handle.channel_open_session().await?;
         channel.exec(false, command).await?;
-        let (mut reader, writer) = channel.split();
-        // Both at once: a host that prints a lot before it has read its input would otherwise wait for us.
-        let send = async {
-            // A command that ends before it has read everything closes the channel; its status tells more.
-            let _ = writer.data(input).await;
-            let _ = writer.eof().await;
-        };
-        let receive = async {
-            let mut collected = Collected::new(limits.output, on_line);
-            while let Some(message) = reader.wait().await {
-                match message {
-                    ChannelMsg::Data { data } | ChannelMsg::ExtendedData { data, .. } => {
-                        collected.add(&data)
-                    }
-                    ChannelMsg::ExitStatus { exit_status } => collected.status = Some(exit_status),
-                    ChannelMsg::Close => break,
-                    _ => {}
-                }
-            }
-            collected.finish()
-        };
-        let ((), output) = tokio::join!(send, receive);
-        if output.status.is_none() && self.handle.is_closed() {
-            return Err(russh::Error::Disconnect);
-        }
-        Ok(output)
+        Ok(channel)
     }
 
     /// Says goodbye; the connection also ends when this is dropped.
     pub async fn close(self) {
-        let _ = self
-            .handle
-            .disconnect(Disconnect::ByApplication, "", "")
-            .await;
+        // As long as a goodbye may take; a host that reads nothing more would hold us here.
+        const GOODBYE: Duration = Duration::from_secs(1);
+        let goodbye = self.handle.disconnect(Disconnect::ByApplication, "", "");
+        let _ = timeout(GOODBYE, goodbye).await;
     }
 }
 
-/// Accepts one host key. russh's other callbacks keep their defaults, which refuse forwarding.
-struct Pinned {
-    host_key: PublicKey,
+/// The far side of [`Ssh::upload`]: `path` and `size` are set in front of it.
+const UPLOAD: &str = r#"
+set -eu
+umask 077
+mkdir -p -- "$(dirname -- "$path")"
+cat > "$path.part"
+if [ "$(wc -c < "$path.part")" -ne "$size" ]; then
+  rm -f -- "$path.part"
+  echo "the file did not come whole" >&2
+  exit 1
+fi
+mv -fT -- "$path.part" "$path"
+"#;
+
+/// Why a conversation with a command has no end.
+enum Failure {
+    Connection(russh::Error),
+    Input(std::io::Error),
 }
 
-impl client::Handler for Pinned {
-    type Error = russh::Error;
-
-    async fn check_server_key(
-        &mut self,
-        offered: &PublicKeyOrCertificate,
-    ) -> Result<bool, Self::Error> {
-        Ok(
-            matches!(offered, PublicKeyOrCertificate::PublicKey { key, .. }
-            if key.key_data() == self.host_key.key_data()),
-        )
-    }
-}
-
-/// Output as it comes in: kept up to a bound, handed on line by line.
-struct Collected<F> {
-    kept: Vec<u8>,
-    line: Vec<u8>,
+/// Sends the input and collects the output, both at once: a host that prints a lot before it has read
+/// its input would otherwise wait for us.
+async fn converse(
+    reader: &mut ChannelReadHalf,
+    writer: &ChannelWriteHalf<client::Msg>,
+    mut input: impl AsyncRead + Unpin,
     bound: usize,
-    cut: bool,
-    status: Option<u32>,
-    on_line: F,
-}
-
-/// A longer line is handed on in pieces.
-const LONGEST_LINE: usize = 4096;
-
-impl<F: FnMut(&str)> Collected<F> {
-    fn new(bound: usize, on_line: F) -> Self {
-        Self {
-            kept: Vec::new(),
-            line: Vec::new(),
-            bound,
-            cut: false,
-            status: None,
-            on_line,
-        }
-    }
-
-    fn add(&mut self, data: &[u8]) {
-        let room = self.bound - self.kept.len();
-        self.cut |= data.len() > room;
-        self.kept.extend_from_slice(&data[..data.len().min(room)]);
-        for &byte in data {
-            if byte == b'\n' || self.line.len() == LONGEST_LINE {
-                (self.on_line)(&printable(&self.line));
-                self.line.clear();
+    on_line: impl FnMut(&str),
+) -> Result<Output, Failure> {
+    let send = async {
+        // russh cuts it to what the host takes in one packet, 32 KiB with OpenSSH.
+        let mut chunk = vec![0; 32 << 10];
+        loop {
+            let read = input.read(&mut chunk).await.map_err(Failure::Input)?;
+            if read == 0 {
+                break;
             }
-            if byte != b'\n' {
-                self.line.push(byte);
+            // The host went away, which the receiving half finds out too.
+            if writer.data_bytes(chunk[..read].to_vec()).await.is_err() {
+                return Ok(());
             }
         }
-    }
-
-    fn finish(mut self) -> Output {
-        if !self.line.is_empty() {
-            (self.on_line)(&printable(&self.line));
-        }
-        Output {
-            status: self.status,
-            text: printable(&self.kept),
-            cut: self.cut,
-        }
-    }
-}
-
-/// Text without control characters but newline and tab, so that a host cannot drive our terminal.
-fn printable(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes)
-        .chars()
-        .filter(|c| *c != '\r')
-        .map(|c| {
-            if c.is_control() && c != '\n' && c != '\t' {
-                '\u{FFFD}'
-            } else {
-                c
+        let _ = writer.eof().await;
+        Ok(())
+    };
+    let receive = async {
+        let mut collected = Collected::new(bound, on_line);
+        loop {
+            match reader.wait().await {
+                Some(ChannelMsg::Data { data } | ChannelMsg::ExtendedData { data, .. }) => {
+                    collected.add(&data);
+                }
+                Some(ChannelMsg::ExitStatus { exit_status }) => {
+                    collected.status = Some(exit_status);
+                }
+                Some(ChannelMsg::Close) => return Ok(collected.finish()),
+                Some(_) => {}
+                // No message can come any more, and the channel was not closed: the connection is gone.
+                // The status may have come before.
+                None if collected.status.is_some() => return Ok(collected.finish()),
+                None => return Err(Failure::Connection(russh::Error::Disconnect)),
             }
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn output_is_bounded_and_cannot_drive_the_terminal() {
-        let mut lines = Vec::new();
-        let mut collected = Collected::new(8, |line: &str| lines.push(line.to_owned()));
-        collected.add(b"ab\x1b[2J\ncd");
-        collected.add(b"e\nend");
-        let output = collected.finish();
-        assert_eq!(output.text, "ab\u{FFFD}[2J\nc");
-        assert!(output.cut);
-        assert_eq!(lines, ["ab\u{FFFD}[2J", "cde", "end"]);
-    }
-
-    #[test]
-    fn the_last_lines_are_those_with_text() {
-        assert_eq!(last_lines("a\n\nb\n \nc\n", 2), ["b", "c"]);
-        assert_eq!(last_lines("", 2), Vec::<String>::new());
+        }
+    };
+    tokio::pin!(send, receive);
+    tokio::select! {
+        // A command may end before it has read everything; its status tells more than what was left over.
+        output = &mut receive => output,
+        sent = &mut send => {
+            sent?;
+            receive.await
+        }
     }
 }

@@ -285,7 +285,8 @@ async fn send(ssh: &Ssh, file: &Path, sum: &str, to: &str) -> Result<(), BuildEr
         deadline: Duration::from_secs(1200),
         ..Limits::default()
     };
-    let output = ssh.upload(to, content, limits).await?;
+    let size = content.metadata().await.map_err(read)?.len();
+    let output = ssh.upload(to, content, size, limits).await?;
     if output.success() {
         return Ok(());
     }

@@ -1,0 +1,129 @@
+//! What a command prints: bounded, and harmless to whoever looks at it.
+
+use crate::participants::text::is_invisible;
+
+/// What a remote command left.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// The exit status; none when a signal ended it or the channel closed without one.
+    pub status: Option<u32>,
+    /// Standard output and standard error in the order they came, up to the bound.
+    pub text: String,
+    /// Whether more came than the bound allowed.
+    pub cut: bool,
+}
+
+impl Output {
+    /// Whether the command ended with status 0.
+    pub fn success(&self) -> bool {
+        self.status == Some(0)
+    }
+
+    /// The last `n` lines that are not blank, for an error message.
+    pub fn last_lines(&self, n: usize) -> Vec<String> {
+        last_lines(&self.text, n)
+    }
+}
+
+/// The last `n` lines of `text` that are not blank.
+pub fn last_lines(text: &str, n: usize) -> Vec<String> {
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    lines[lines.len().saturating_sub(n)..]
+        .iter()
+        .map(|line| (*line).to_owned())
+        .collect()
+}
+
+/// Output as it comes in: kept up to a bound, handed on line by line.
+pub(super) struct Collected<F> {
+    kept: Vec<u8>,
+    line: Vec<u8>,
+    bound: usize,
+    cut: bool,
+    pub(super) status: Option<u32>,
+    on_line: F,
+}
+
+/// A longer line is handed on in pieces.
+const LONGEST_LINE: usize = 4096;
+
+impl<F: FnMut(&str)> Collected<F> {
+    pub(super) fn new(bound: usize, on_line: F) -> Self {
+        Self {
+            kept: Vec::new(),
+            line: Vec::new(),
+            bound,
+            cut: false,
+            status: None,
+            on_line,
+        }
+    }
+
+    pub(super) fn add(&mut self, data: &[u8]) {
+        let room = self.bound - self.kept.len();
+        self.cut |= data.len() > room;
+        self.kept.extend_from_slice(&data[..data.len().min(room)]);
+        for &byte in data {
+            if byte == b'\n' || self.line.len() == LONGEST_LINE {
+                (self.on_line)(&printable(&self.line));
+                self.line.clear();
+            }
+            if byte != b'\n' {
+                self.line.push(byte);
+            }
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Output {
+        if !self.line.is_empty() {
+            (self.on_line)(&printable(&self.line));
+        }
+        Output {
+            status: self.status,
+            text: printable(&self.kept),
+            cut: self.cut,
+        }
+    }
+}
+
+/// Text without control characters but newline and tab, and without what turns the writing direction,
+/// so that a host cannot drive our terminal or show one text as another.
+fn printable(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes)
+        .chars()
+        .filter(|c| *c != '\r')
+        .map(|c| {
+            if (c.is_control() && c != '\n' && c != '\t') || is_invisible(c) {
+                '\u{FFFD}'
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_is_bounded_and_cannot_drive_the_terminal() {
+        let mut lines = Vec::new();
+        let mut collected = Collected::new(8, |line: &str| lines.push(line.to_owned()));
+        collected.add(b"ab\x1b[2J\ncd");
+        collected.add(b"e\nend");
+        let output = collected.finish();
+        assert_eq!(output.text, "ab\u{FFFD}[2J\nc");
+        assert!(output.cut);
+        assert_eq!(lines, ["ab\u{FFFD}[2J", "cde", "end"]);
+    }
+
+    #[test]
+    fn the_last_lines_are_those_with_text() {
+        assert_eq!(last_lines("a\n\nb\n \nc\n", 2), ["b", "c"]);
+        assert_eq!(last_lines("", 2), Vec::<String>::new());
+    }
+}

@@ -39,6 +39,7 @@ impl WorkshopId {
     }
 
     /// The digits as the four bytes that they spell.
+    #[cfg(any(test, target_os = "linux"))]
     pub(crate) fn bytes(&self) -> [u8; 4] {
         u32::from_str_radix(&self.0, 16)
             .unwrap_or_default()

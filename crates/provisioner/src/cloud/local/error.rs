@@ -201,6 +201,7 @@ pub enum LocalError {
     },
 }
 
+#[cfg(target_os = "linux")]
 impl LocalError {
     /// For `map_err` after a call of `fs_err`, whose errors name the path themselves.
     pub(super) fn io(doing: &'static str) -> impl FnOnce(io::Error) -> Self {

@@ -32,7 +32,20 @@ pub(crate) fn run(args: &Args) -> Result {
     shown(room.command("destroy").arg("--yes"))?;
     shown(&mut room.command("provision"))?;
     shown(room.command("destroy").arg("--yes"))?;
+    let measured = measure(args, &room);
+    headline("Destroy");
+    // Also when measuring failed: nothing may be left.
+    let (seconds, _) = timed(
+        room.command("destroy")
+            .arg("--yes")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null()),
+    )?;
+    println!("destroy: {seconds:.2} s");
+    measured
+}
 
+fn measure(args: &Args, room: &Room) -> Result {
     headline(&format!(
         "{} local hosts from nothing to verified",
         args.hosts
@@ -57,7 +70,7 @@ pub(crate) fn run(args: &Args) -> Result {
         )?;
         ours.push(seconds);
         peaks.push(peak);
-        theirs.push(openssh(&room, &script)?);
+        theirs.push(openssh(room, &script)?);
     }
     let ratios: Vec<f64> = ours.iter().zip(&theirs).map(|(a, b)| a / b).collect();
     println!(
@@ -80,7 +93,7 @@ pub(crate) fn run(args: &Args) -> Result {
         "workshop --version: {:.1} ms (promised: under 10)",
         version * 1000.0
     );
-    if let Some(bitcoind) = a_bitcoind(&room)? {
+    if let Some(bitcoind) = a_bitcoind(room)? {
         let ours = repeat(args.runs * 3, || {
             timed(
                 Command::new(&room.workshop)
@@ -104,14 +117,6 @@ pub(crate) fn run(args: &Args) -> Result {
             ours / readelf
         );
     }
-    headline("Destroy");
-    let (seconds, _) = timed(
-        room.command("destroy")
-            .arg("--yes")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null()),
-    )?;
-    println!("destroy: {seconds:.2} s");
     Ok(())
 }
 

@@ -58,8 +58,8 @@ pub enum PlanError {
     Words(#[from] NotEnoughWords),
     /// More hosts than addresses.
     #[error(
-        "{wanted} hosts are more than a local workshop's {} addresses",
-        BUILDER_INDEX
+        "{wanted} hosts{} are more than a local workshop's {BUILDER_INDEX} addresses",
+        if *gone > 0 { format!(" and {gone} that nobody asks for any more") } else { String::new() }
     )]
     #[diagnostic(help(
         "Take fewer participants or spares. Hosts that the inventory no longer asks for also have an address; `workshop destroy --only WORD` does not give it to anyone else."
@@ -67,10 +67,19 @@ pub enum PlanError {
     Addresses {
         /// How many the inventory asks for.
         wanted: usize,
+        /// How many others keep an address: people who left, spares that were taken back.
+        gone: usize,
     },
 }
 
-/// All hosts that should be there and those that should not, by name. Pure: nothing is written.
+/// All hosts that should be there, in the inventory's order, then those that should not. Pure: nothing is
+/// written, and `there` is not looked up but given.
+///
+/// Whoever has a word and a place in `state` keeps both, and nobody else ever gets them: a card that was
+/// printed stays true, and a host's address leads to no other host than it did yesterday.
+///
+/// # Errors
+/// [`PlanError`], when there are too many hosts. Nothing has to be taken back then.
 pub fn plan(
     inventory: &Inventory,
     state: &State,
@@ -107,8 +116,9 @@ pub fn plan(
             Some(record) => record.index,
             None => (0..BUILDER_INDEX)
                 .find(|index| !taken.contains(index))
-                .ok_or(PlanError::Addresses {
+                .ok_or_else(|| PlanError::Addresses {
                     wanted: wanted.len(),
+                    gone: known.keys().filter(|key| !keys.contains(key)).count(),
                 })?,
         };
         taken.insert(index);
@@ -153,4 +163,228 @@ fn key(role: Role, identity: &str) -> String {
         Role::Builder => "builder",
     };
     format!("{role}/{identity}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::state::HostRecord;
+
+    /// An inventory with these people and so many spares. They have one key, which nothing here looks at.
+    fn inventory(people: &[&str], spare: usize) -> Inventory {
+        const TEXT: &str = "workshop: {name: Tracing}\nparticipants:\n  - {name: Ada, key: ssh-ed25519 \
+             AAAAC3NzaC1lZDI1NTE5AAAAILbbuaIHYQLfSUrj8NTzormAiISgPhuRPNFReXH/qcTW}\n";
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let mut inventory = Inventory::parse(TEXT, "inventory.yaml".as_ref(), now)
+            .unwrap()
+            .inventory;
+        let ada = inventory.participants.remove(0);
+        inventory
+            .participants
+            .extend(people.iter().map(|name| crate::inventory::Participant {
+                name: (*name).to_owned(),
+                ..ada.clone()
+            }));
+        inventory.hosts.spare = spare;
+        inventory
+    }
+
+    /// Writes down what `plan` chose, as a run does before it creates anything.
+    fn assign(state: &mut State, plan: &[PlannedHost]) {
+        for host in plan.iter().filter(|host| host.new) {
+            let record = HostRecord {
+                role: host.role,
+                identity: host.identity.clone(),
+                index: host.index,
+                unfinished: None,
+                address: None,
+                verified: false,
+                failure: None,
+            };
+            assert_eq!(state.hosts.insert(host.name.clone(), record), None);
+        }
+    }
+
+    fn exists(name: &str, running: bool) -> HostStatus {
+        HostStatus {
+            name: name.to_owned(),
+            address: Ipv4Addr::LOCALHOST.into(),
+            running,
+        }
+    }
+
+    fn of<'a>(plan: &'a [PlannedHost], role: Role, identity: &str) -> &'a PlannedHost {
+        plan.iter()
+            .find(|host| host.role == role && host.identity == identity)
+            .unwrap()
+    }
+
+    #[test]
+    fn what_is_to_be_done_follows_from_what_is_there() {
+        let inventory = inventory(&["Ada", "Bob", "Cyd", "Dan"], 0);
+        let mut state = State::default();
+        let first = plan(&inventory, &state, &[]).unwrap();
+        assert!(
+            first
+                .iter()
+                .all(|host| host.new && host.action == Action::Create)
+        );
+        assert_eq!(
+            first.iter().map(|host| host.index).collect::<Vec<_>>(),
+            [0, 1, 2, 3]
+        );
+        assign(&mut state, &first);
+
+        let [_, bob, cyd, dan] = &first[..] else {
+            panic!()
+        };
+        state.hosts.get_mut(&dan.name).unwrap().verified = true;
+        let there = [
+            exists(&bob.name, false),
+            exists(&cyd.name, true),
+            exists(&dan.name, true),
+            exists(BUILDER, true),
+        ];
+        let second = plan(&inventory, &state, &there).unwrap();
+        let actions: Vec<Action> = second.iter().map(|host| host.action).collect();
+        assert_eq!(
+            actions,
+            [Action::Create, Action::Start, Action::Finish, Action::Check]
+        );
+        for (before, after) in first.iter().zip(&second) {
+            assert!(!after.new);
+            assert_eq!((&before.name, before.index), (&after.name, after.index));
+        }
+    }
+
+    #[test]
+    fn who_verified_but_stopped_is_started() {
+        let inventory = inventory(&["Ada"], 0);
+        let mut state = State::default();
+        let first = plan(&inventory, &state, &[]).unwrap();
+        assign(&mut state, &first);
+        state.hosts.get_mut(&first[0].name).unwrap().verified = true;
+        let again = plan(&inventory, &state, &[exists(&first[0].name, false)]).unwrap();
+        assert_eq!(again[0].action, Action::Start);
+    }
+
+    #[test]
+    fn nobody_gets_the_word_or_the_place_of_somebody_who_left() {
+        let mut state = State::default();
+        let first = plan(&inventory(&["Ada", "Bob"], 0), &state, &[]).unwrap();
+        assign(&mut state, &first);
+        let ada = of(&first, Role::Participant, "Ada").clone();
+        let bob = of(&first, Role::Participant, "Bob").clone();
+
+        // Ada leaves, and so many come that some of their hashes point at her word.
+        let names: Vec<String> = (0..200).map(|n| format!("person {n}")).collect();
+        let mut people: Vec<&str> = names.iter().map(String::as_str).collect();
+        people.push("Bob");
+        let second = plan(&inventory(&people, 0), &state, &[exists(&ada.name, true)]).unwrap();
+        assign(&mut state, &second);
+        let kept = second.iter().find(|host| host.name == ada.name).unwrap();
+        assert_eq!(
+            kept,
+            &PlannedHost {
+                action: Action::Keep,
+                new: false,
+                ..ada.clone()
+            }
+        );
+        let others = || second.iter().filter(|host| host.name != ada.name);
+        assert!(others().all(|host| host.index != ada.index));
+        assert_eq!(of(&second, Role::Participant, "Bob").index, bob.index);
+        let places: BTreeSet<u8> = others().map(|host| host.index).collect();
+        assert_eq!(places.len(), people.len());
+
+        // Destroyed meanwhile or not, she gets hers back.
+        let third = plan(&inventory(&["Ada"], 0), &state, &[]).unwrap();
+        assert_eq!(
+            (
+                &third[0].name,
+                third[0].index,
+                third[0].new,
+                third[0].action
+            ),
+            (&ada.name, ada.index, false, Action::Create)
+        );
+    }
+
+    #[test]
+    fn even_a_word_that_a_newcomers_hash_points_at_stays_taken() {
+        let state = State::default();
+        let eve = plan(&inventory(&["Eve"], 0), &state, &[])
+            .unwrap()
+            .remove(0);
+        let mut state = State::default();
+        assign(
+            &mut state,
+            &[PlannedHost {
+                identity: "somebody who left".into(),
+                ..eve.clone()
+            }],
+        );
+        let again = plan(&inventory(&["Eve"], 0), &state, &[])
+            .unwrap()
+            .remove(0);
+        assert_ne!(again.name, eve.name);
+        assert_ne!(again.index, eve.index);
+    }
+
+    #[test]
+    fn a_participant_called_spare_1_is_no_spare() {
+        let inventory = inventory(&["spare 1"], 2);
+        let mut state = State::default();
+        let first = plan(&inventory, &state, &[]).unwrap();
+        assign(&mut state, &first);
+        let second = plan(&inventory, &state, &[]).unwrap();
+        assert_eq!(second.len(), 3);
+        for role in [Role::Participant, Role::Spare] {
+            assert_eq!(
+                of(&first, role, "spare 1").name,
+                of(&second, role, "spare 1").name
+            );
+        }
+        assert!(second.iter().all(|host| !host.new));
+        of(&second, Role::Spare, "spare 2");
+    }
+
+    #[test]
+    fn a_host_that_the_journal_does_not_know_is_kept() {
+        let plan = plan(
+            &inventory(&[], 0),
+            &State::default(),
+            &[exists("zoo", true)],
+        )
+        .unwrap();
+        assert_eq!(
+            (plan[0].action, plan[0].identity.as_str(), plan[0].new),
+            (Action::Keep, "nobody", false)
+        );
+    }
+
+    #[test]
+    fn every_address_but_the_builders_can_be_given_away_and_no_more() {
+        let mut state = State::default();
+        let full = plan(&inventory(&[], 240), &state, &[]).unwrap();
+        assert!(full.iter().all(|host| host.index < BUILDER_INDEX));
+        let error = plan(&inventory(&[], 241), &state, &[]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "241 hosts are more than a local workshop's 240 addresses"
+        );
+
+        // Those who left count, and the message does not claim that 41 are more than 240.
+        assign(&mut state, &full[..200]);
+        let names: Vec<String> = (0..41).map(|n| format!("person {n}")).collect();
+        let people: Vec<&str> = names.iter().map(String::as_str).collect();
+        let error = plan(&inventory(&people, 0), &state, &[]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "41 hosts and 200 that nobody asks for any more are more than a local workshop's 240 addresses"
+        );
+        assert!(plan(&inventory(&people[1..], 0), &state, &[]).is_ok());
+    }
 }

@@ -85,3 +85,80 @@ fn seats(state: &State, running: impl Fn(&str) -> Option<bool>) -> Vec<Seat> {
     seats.sort_by_key(|(index, _)| *index);
     seats.into_iter().map(|(_, seat)| seat).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::HostRecord;
+
+    fn record(index: u8, verified: bool) -> HostRecord {
+        HostRecord {
+            role: Role::Participant,
+            identity: format!("person {index}"),
+            index,
+            unfinished: None,
+            address: None,
+            verified,
+            failure: None,
+        }
+    }
+
+    #[test]
+    fn a_seat_is_what_the_machine_says_before_what_the_journal_says() {
+        let mut state = State::default();
+        // By name in the state, by place in the room.
+        for (name, index, verified) in [
+            ("zoo", 0, true),
+            ("abandon", 1, false),
+            ("zebra", 2, true),
+            ("able", 3, true),
+        ] {
+            state.hosts.insert(name.into(), record(index, verified));
+        }
+        let seats = seats(&state, |name| match name {
+            "zoo" | "abandon" => Some(true),
+            "zebra" => Some(false),
+            _ => None,
+        });
+        let seen: Vec<(&str, Condition)> = seats
+            .iter()
+            .map(|seat| (seat.word.as_str(), seat.condition))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("zoo", Condition::Verified),
+                ("abandon", Condition::Unfinished),
+                // Verified once; now nobody can work there.
+                ("zebra", Condition::Stopped),
+                ("able", Condition::Absent),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_seat_carries_what_the_last_run_left() {
+        let mut state = State::default();
+        let host = HostRecord {
+            role: Role::Spare,
+            unfinished: Some(Effect::Configure),
+            address: Some([10, 231, 7, 10].into()),
+            failure: Some("step `node`: bitcoind does not run".into()),
+            ..record(0, false)
+        };
+        state.hosts.insert("zoo".into(), host);
+        let seats = seats(&state, |_| Some(true));
+        assert_eq!(
+            serde_json::to_value(&seats).unwrap(),
+            serde_json::json!([{
+                "word": "zoo",
+                "role": "spare",
+                "identity": "person 0",
+                "address": "10.231.7.10",
+                "condition": "unfinished",
+                "unfinished": "configure",
+                "failure": "step `node`: bitcoind does not run",
+            }])
+        );
+    }
+}

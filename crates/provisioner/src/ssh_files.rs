@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io;
+use std::path::Path;
 
 use crate::state::{Workplace, files};
 
@@ -39,7 +40,7 @@ pub(crate) fn write(place: &Workplace) -> io::Result<()> {
         "\nHost *\n    User workshop\n    UserKnownHostsFile \"{}\"\n    GlobalKnownHostsFile /dev/null\n    \
          StrictHostKeyChecking yes\n    IdentitiesOnly yes\n    PasswordAuthentication no\n    \
          ForwardAgent no\n    ForwardX11 no\n    ConnectTimeout 20\n",
-        folder.join(KNOWN_HOSTS).display()
+        quoted(&folder.join(KNOWN_HOSTS))?
     );
     for (name, text) in [(SSH_CONFIG, config), (KNOWN_HOSTS, known)] {
         let path = folder.join(name);
@@ -49,4 +50,176 @@ pub(crate) fn write(place: &Workplace) -> io::Result<()> {
         files::write_private(&path, text.as_bytes())?;
     }
     Ok(())
+}
+
+/// A path between the double quotes of ssh_config(5): a backslash keeps a quote or a backslash, and `%%` is
+/// one per cent sign where `%h` would be the host's name.
+fn quoted(path: &Path) -> io::Result<String> {
+    let unusable = |why: &str| {
+        let message = format!("ssh_config cannot name {}: {why}", path.display());
+        io::Error::new(io::ErrorKind::InvalidInput, message)
+    };
+    let text = path.to_str().ok_or_else(|| unusable("it is not UTF-8"))?;
+    if text.contains("${") {
+        return Err(unusable("`${` begins an environment variable there"));
+    }
+    if text.contains(char::is_control) {
+        return Err(unusable("it has a control character"));
+    }
+    Ok(text
+        .replace('\\', r"\\")
+        .replace('"', r#"\""#)
+        .replace('%', "%%"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::state::{Effect, Event, Role};
+
+    /// A workshop in a folder of this name, with `abandon` created and `ability` not yet.
+    fn place(parent: &Path, folder: &str) -> Workplace {
+        let folder = parent.join(folder);
+        std::fs::create_dir(&folder).unwrap();
+        let mut place = Workplace::open(&folder.join("inventory.yaml"), "test").unwrap();
+        for (index, host) in ["abandon", "ability"].into_iter().enumerate() {
+            place
+                .record(Event::Assigned {
+                    host: host.into(),
+                    identity: format!("of {host}"),
+                    role: Role::Participant,
+                    index: index as u8,
+                })
+                .unwrap();
+        }
+        place
+            .record(Event::Done {
+                host: "abandon".into(),
+                effect: Effect::Create,
+                address: Some([10, 231, 7, 10].into()),
+            })
+            .unwrap();
+        place
+    }
+
+    /// What OpenSSH's own client makes of the configuration.
+    fn ssh_g(place: &Workplace, host: &str) -> String {
+        let output = Command::new("ssh")
+            .arg("-G")
+            .arg("-F")
+            .arg(place.folder().join(SSH_CONFIG))
+            .arg(host)
+            .output()
+            .expect("ssh (Debian's package openssh-client) is installed");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[test]
+    fn openssh_reads_what_we_meant() {
+        let parent = tempfile::tempdir().unwrap();
+        let place = place(parent.path(), "plain");
+        write(&place).unwrap();
+        let read = ssh_g(&place, "abandon");
+        for line in [
+            "hostname 10.231.7.10",
+            "hostkeyalias abandon",
+            "user workshop",
+            "port 22",
+            "stricthostkeychecking true",
+            "globalknownhostsfile /dev/null",
+            "identitiesonly yes",
+            "passwordauthentication no",
+            "forwardagent no",
+            "forwardx11 no",
+            "connecttimeout 20",
+        ] {
+            assert!(
+                read.lines().any(|found| found == line),
+                "no `{line}` in\n{read}"
+            );
+        }
+        // What is not there yet gets no entry, and is not trusted by another's key either.
+        assert!(!ssh_g(&place, "ability").contains("hostkeyalias"));
+    }
+
+    #[test]
+    fn a_workshop_may_lie_in_a_folder_of_any_name() {
+        let parent = tempfile::tempdir().unwrap();
+        for name in [
+            "my two workshops",
+            "100 %h %d",
+            "quote\"d",
+            "it's",
+            r"back\slash\\",
+            "#1 $HOME ~",
+            "Grün \u{1F980}",
+        ] {
+            let place = place(parent.path(), name);
+            write(&place).unwrap();
+            let read = ssh_g(&place, "abandon");
+            let file = place.folder().canonicalize().unwrap().join(KNOWN_HOSTS);
+            let line = format!("userknownhostsfile {}", file.display());
+            assert!(
+                read.lines().any(|found| found == line),
+                "no `{line}` in\n{read}"
+            );
+
+            // The file is what it should be too, and holds the one key.
+            let found = Command::new("ssh-keygen")
+                .args(["-F", "abandon", "-f"])
+                .arg(&file)
+                .output()
+                .unwrap();
+            let key = place.host_key("abandon").unwrap().public_line();
+            assert_eq!(
+                String::from_utf8(found.stdout).unwrap(),
+                format!("# Host abandon found: line 1 \nabandon {key}\n")
+            );
+        }
+    }
+
+    #[test]
+    fn what_ssh_config_cannot_name_is_said() {
+        let parent = tempfile::tempdir().unwrap();
+        for (name, why) in [
+            ("two\nlines", "it has a control character"),
+            ("${HOME}", "`${` begins an environment variable there"),
+        ] {
+            let error = write(&place(parent.path(), name)).unwrap_err();
+            assert!(error.to_string().ends_with(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn files_that_are_right_are_not_written_again() {
+        let parent = tempfile::tempdir().unwrap();
+        let mut place = place(parent.path(), "plain");
+        let file = place.folder().join(SSH_CONFIG);
+        // A rename makes another inode.
+        let inode = || {
+            use std::os::unix::fs::MetadataExt as _;
+            file.metadata().unwrap().ino()
+        };
+        write(&place).unwrap();
+        let first = inode();
+        write(&place).unwrap();
+        assert_eq!(inode(), first);
+        place
+            .record(Event::Done {
+                host: "abandon".into(),
+                effect: Effect::Destroy,
+                address: None,
+            })
+            .unwrap();
+        write(&place).unwrap();
+        assert_ne!(inode(), first);
+        assert!(!std::fs::read_to_string(&file).unwrap().contains("abandon"));
+    }
 }

@@ -7,7 +7,7 @@ pub mod files;
 mod journal;
 mod lock;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use journal::{Effect, Event, JournalError, Role};
@@ -45,20 +45,6 @@ pub struct State {
 }
 
 impl State {
-    /// The words by identity, for `names::assign`.
-    pub fn words(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.hosts
-            .iter()
-            .map(|(name, host)| (host.identity.as_str(), name.as_str()))
-    }
-
-    /// The lowest place in the subnet that no host has.
-    pub fn free_index(&self) -> Option<u8> {
-        let taken: BTreeSet<u8> = self.hosts.values().map(|host| host.index).collect();
-        // The local provider's subnet is a /24 whose addresses begin at .10.
-        (0..=240).find(|index| !taken.contains(index))
-    }
-
     fn apply(&mut self, event: &Event) {
         match event {
             Event::Founded { id } => self.id.clone_from(id),
@@ -289,7 +275,117 @@ mod tests {
             place.state().hosts["abandon"].unfinished,
             Some(Effect::Create)
         );
-        assert_eq!(place.state().free_index(), Some(1));
+    }
+
+    /// What events about `abandon` add up to.
+    fn fold(events: impl IntoIterator<Item = Event>) -> HostRecord {
+        let mut state = State::default();
+        state.apply(&assigned("abandon", 7));
+        events.into_iter().for_each(|event| state.apply(&event));
+        state.hosts.remove("abandon").unwrap()
+    }
+
+    fn intent(effect: Effect) -> Event {
+        Event::Intent {
+            host: "abandon".into(),
+            effect,
+        }
+    }
+
+    fn done(effect: Effect, address: Option<[u8; 4]>) -> Event {
+        Event::Done {
+            host: "abandon".into(),
+            effect,
+            address: address.map(Into::into),
+        }
+    }
+
+    fn failed(effect: Effect) -> Event {
+        Event::Failed {
+            host: "abandon".into(),
+            effect,
+            error: "no room".into(),
+        }
+    }
+
+    #[test]
+    fn a_hosts_life_adds_up() {
+        let up = [
+            intent(Effect::Create),
+            done(Effect::Create, Some([10, 0, 0, 17])),
+            intent(Effect::Configure),
+        ];
+        let half = fold(up.clone());
+        assert_eq!(half.unfinished, Some(Effect::Configure));
+        assert_eq!(half.address, Some([10, 0, 0, 17].into()));
+        assert!(!half.verified);
+
+        let up = up.into_iter().chain([done(Effect::Configure, None)]);
+        let ready = fold(up.clone());
+        assert!(ready.verified && ready.unfinished.is_none());
+        // Only Create says where a host is; what comes later does not forget it.
+        assert_eq!(ready.address, half.address);
+
+        // A look at it that was begun and not ended takes back that all is well.
+        assert!(!fold(up.clone().chain([intent(Effect::Configure)])).verified);
+
+        let gone = fold(up.chain([intent(Effect::Destroy), done(Effect::Destroy, None)]));
+        assert_eq!(
+            (gone.address, gone.verified, gone.unfinished),
+            (None, false, None)
+        );
+        // The name and the place are never given back.
+        assert_eq!((gone.identity.as_str(), gone.index), ("of abandon", 7));
+    }
+
+    #[test]
+    fn a_failure_is_remembered_until_something_succeeds() {
+        let events = [
+            intent(Effect::Create),
+            done(Effect::Create, Some([10, 0, 0, 17])),
+            intent(Effect::Configure),
+            failed(Effect::Configure),
+        ];
+        let broken = fold(events.clone());
+        assert_eq!(broken.failure.as_deref(), Some("no room"));
+        assert!(!broken.verified);
+        // How far it got nobody knows.
+        assert_eq!(broken.unfinished, Some(Effect::Configure));
+
+        let again = [intent(Effect::Configure), done(Effect::Configure, None)];
+        assert_eq!(
+            fold(events.clone().into_iter().chain([again[0].clone()])).failure,
+            broken.failure
+        );
+        let mended = fold(events.into_iter().chain(again));
+        assert_eq!(
+            (mended.failure, mended.unfinished, mended.verified),
+            (None, None, true)
+        );
+    }
+
+    #[test]
+    fn events_of_a_host_nobody_was_given_change_nothing() {
+        let mut state = State::default();
+        for event in [
+            intent(Effect::Create),
+            done(Effect::Create, None),
+            failed(Effect::Create),
+        ] {
+            state.apply(&event);
+        }
+        assert_eq!(state, State::default());
+    }
+
+    #[test]
+    fn a_state_is_read_without_the_lock_and_without_making_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let inventory = folder.path().join("inventory.yaml");
+        assert_eq!(read(&inventory).unwrap(), None);
+        assert!(!folder_of(&inventory).exists());
+        let mut place = Workplace::open(&inventory, "provision").unwrap();
+        place.record(assigned("abandon", 7)).unwrap();
+        assert_eq!(read(&inventory).unwrap().as_ref(), Some(place.state()));
     }
 
     #[test]

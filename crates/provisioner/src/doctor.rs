@@ -120,6 +120,11 @@ due=$(runuser -u workshop -- ninja -C {TREE}/build -n | grep -c '^\['); echo "$d
 }
 
 /// Examines the hosts named in `only`, or all but the builder, side by side.
+///
+/// A host that cannot be reached says so in its own entry.
+///
+/// # Errors
+/// A name that no host has; the state cannot be read; another run holds the workshop.
 pub async fn doctor(path: &Path, only: &[String]) -> Result<Vec<Examined>, ProvisionError> {
     let seats = room(path).await?;
     if let Some(word) = only

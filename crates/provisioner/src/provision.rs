@@ -172,6 +172,13 @@ struct Run {
 }
 
 /// Makes the hosts of the inventory at `path` what they should be. Reports are in the plan's order.
+///
+/// `inventory` is what was read from `path`; the state lies beside that file. What fails on one host is in
+/// its report and stops no other.
+///
+/// # Errors
+/// [`ProvisionError`]: the run as a whole could not begin or go on. Whatever was done is written down, and
+/// the next run goes on from there.
 pub async fn provision(
     path: &Path,
     inventory: Inventory,

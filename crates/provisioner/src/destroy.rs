@@ -23,6 +23,12 @@ pub struct Destroyed {
 }
 
 /// Destroys the hosts named in `only`, or everything that carries this workshop's label.
+///
+/// Whatever could not be removed is in the result: one host never stops the others.
+///
+/// # Errors
+/// A name that no host has, before anything is destroyed; another run holds the workshop; the journal
+/// cannot be written.
 pub async fn destroy(
     path: &Path,
     only: &[String],

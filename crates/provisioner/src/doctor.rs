@@ -125,6 +125,11 @@ case "$said" in *rror*) exit 1 ;; *"cmake version"*) ;; *) exit 1 ;; esac"#
 }
 
 /// Examines the hosts named in `only`, or all but the builder, side by side.
+///
+/// A host that cannot be reached says so in its own entry.
+///
+/// # Errors
+/// A name that no host has; the state cannot be read; another run holds the workshop.
 pub async fn doctor(path: &Path, only: &[String]) -> Result<Vec<Examined>, ProvisionError> {
     let seats = room(path).await?;
     if let Some(word) = only

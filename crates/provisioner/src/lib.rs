@@ -3,6 +3,11 @@
 //! An inventory names people and their keys; a provider gives each of them a host; steps over SSH make
 //! it what a participant needs, and every step is looked at again after it was done. This crate never
 //! prints: it returns what it found and sends [`job::JobEvent`]s to whoever draws.
+//!
+//! The way through it: [`inventory::Inventory::load`] reads what is wanted, [`plan::plan`] compares it with
+//! what [`state`] and the provider in [`cloud`] know, [`provision()`] makes the hosts and takes each through
+//! its [`steps`] (which [`run`] gathers and changes over a [`host::Ssh`]), with the software that [`nix`]
+//! has built once. [`room::room`] and [`doctor::doctor`] look at the result, [`destroy::destroy`] ends it.
 
 pub mod cloud;
 pub mod destroy;

@@ -43,6 +43,9 @@ pub struct Seat {
 }
 
 /// Every host the workshop at `path` knows, in the subnet's order; none before the first run.
+///
+/// # Errors
+/// The state, or what runs on this machine, cannot be read.
 pub async fn room(path: &Path) -> Result<Vec<Seat>, ProvisionError> {
     let Some(state) = state::read(path)? else {
         return Ok(vec![]);

@@ -89,6 +89,9 @@ fn nonce() -> String {
 }
 
 /// Looks at every step in one round trip and changes nothing.
+///
+/// # Errors
+/// [`RunError`]. A step that is not satisfied is an answer, not an error.
 pub async fn gather(
     host: &str,
     ssh: &Ssh,
@@ -105,6 +108,11 @@ pub async fn gather(
 }
 
 /// Changes what was not satisfied, in order, and looks at each again.
+///
+/// `seen` is what [`gather`] found of the same `steps`.
+///
+/// # Errors
+/// [`RunError`], at the first step that cannot be made so: later ones may stand on it.
 pub async fn change(
     host: &str,
     ssh: &Ssh,

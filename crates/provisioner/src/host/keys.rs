@@ -40,6 +40,9 @@ pub struct KeyPair {
 
 impl KeyPair {
     /// Reads the pair in `path`, or makes one there. Written whole or not at all.
+    ///
+    /// # Errors
+    /// [`KeyFileError`]; a file that is there and is no key is never replaced.
     pub fn load_or_create(path: &Path, comment: &str) -> Result<Self, KeyFileError> {
         let io = |source| KeyFileError::Io {
             path: path.to_owned(),
@@ -74,6 +77,9 @@ impl KeyPair {
     }
 
     /// The private half as an OpenSSH file's text.
+    ///
+    /// # Errors
+    /// What the encoder says; it has no reason to fail for an ed25519 key.
     pub fn private_text(&self) -> Result<String, russh::keys::ssh_key::Error> {
         Ok(self.private.to_openssh(LineEnding::LF)?.to_string())
     }

@@ -138,6 +138,9 @@ pub struct Ssh {
 
 impl Ssh {
     /// Connects once, within `deadline`.
+    ///
+    /// # Errors
+    /// [`SshError`], and [`SshError::TimedOut`] at the latest after `deadline`.
     pub async fn connect(
         target: &Target,
         key: Arc<PrivateKey>,
@@ -156,6 +159,9 @@ impl Ssh {
     /// Connects as soon as the host answers, trying again until `deadline` has passed.
     ///
     /// Only "nobody answers yet" is tried again: a wrong host key or a refused key is final.
+    ///
+    /// # Errors
+    /// [`SshError`]: what the last whole attempt met.
     pub async fn connect_when_up(
         target: &Target,
         key: Arc<PrivateKey>,
@@ -255,11 +261,20 @@ impl Ssh {
     }
 
     /// Runs a script as `sh -s`. A status other than 0 is an answer, not an error.
+    ///
+    /// # Errors
+    /// [`SshError::Broken`] and [`SshError::TimedOut`].
     pub async fn run(&self, script: &Script, limits: Limits) -> Result<Output, SshError> {
         self.run_lines(script, limits, |_| {}).await
     }
 
     /// As [`Ssh::run`], handing on each line as it comes.
+    ///
+    /// Lines are printable already; one longer than 4096 bytes comes in pieces. Unlike the output they are
+    /// not bounded in number: `on_line` must not collect them all.
+    ///
+    /// # Errors
+    /// As [`Ssh::run`].
     pub async fn run_lines(
         &self,
         script: &Script,
@@ -281,6 +296,10 @@ impl Ssh {
     ///
     /// `size` goes ahead because the end of its input tells a command nothing: it looks the same when
     /// all was sent, when the connection broke and when the deadline passed.
+    ///
+    /// # Errors
+    /// As [`Ssh::run`], and [`SshError::Input`]. A content of another size is no error but a status other
+    /// than 0, as a full disk is.
     pub async fn upload(
         &self,
         path: &str,

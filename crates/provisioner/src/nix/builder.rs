@@ -60,6 +60,9 @@ pub struct Inputs {
 
 impl Inputs {
     /// The inputs with this program as the one to install.
+    ///
+    /// # Errors
+    /// The program cannot be read: it was removed or replaced while it runs.
     pub fn new(source: Source, image: String) -> Result<Self, SourceError> {
         let program = std::env::current_exe().map_err(|error| SourceError::Io {
             path: "/proc/self/exe".into(),
@@ -178,6 +181,9 @@ pub fn steps(cache: &Cache) -> Vec<Step> {
 }
 
 /// Builds what `inputs` name, signs it into the cache and records it there.
+///
+/// # Errors
+/// [`BuildError`]; the builder and what it has built so far stay.
 pub async fn build(
     ssh: &Ssh,
     inputs: &Inputs,

@@ -36,6 +36,9 @@ pub enum CacheError {
 }
 
 /// The user's cache folder for workshops, `~/.cache/workshop` unless XDG says otherwise.
+///
+/// # Errors
+/// [`CacheError::NoHome`].
 pub fn user_cache() -> Result<PathBuf, CacheError> {
     let strategy =
         etcetera::choose_base_strategy().map_err(|source| CacheError::NoHome { source })?;
@@ -51,6 +54,9 @@ pub struct Cache {
 
 impl Cache {
     /// Opens the cache in `folder`, making it and its key pair when they are missing.
+    ///
+    /// # Errors
+    /// [`CacheError::Io`]; a key that cannot be read is never replaced, since hosts trust it already.
     pub fn open(folder: &Path) -> Result<Self, CacheError> {
         let io = |source| CacheError::Io {
             path: folder.to_owned(),
@@ -100,6 +106,9 @@ impl Cache {
     }
 
     /// Writes down what these inputs gave.
+    ///
+    /// # Errors
+    /// [`CacheError::Io`].
     pub fn record(&self, inputs: &str, closure: &Closure) -> Result<(), CacheError> {
         let path = self.record_of(inputs);
         serde_json::to_vec_pretty(closure)

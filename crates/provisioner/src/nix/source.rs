@@ -71,6 +71,9 @@ pub enum SourceError {
 }
 
 /// Fetches the pinned crate with cargo, or finds it where cargo keeps it. `work` holds the small manifest.
+///
+/// # Errors
+/// [`SourceError`].
 pub async fn from_crate(work: &Path) -> Result<Source, SourceError> {
     let sum = pinned_sum();
     let archive = match fetched(&sum)? {
@@ -92,6 +95,9 @@ pub async fn from_crate(work: &Path) -> Result<Source, SourceError> {
 }
 
 /// Packs the tree in `folder` (without its build folder and history) into an archive in `work`.
+///
+/// # Errors
+/// [`SourceError`].
 pub async fn from_path(folder: &Path, work: &Path) -> Result<Source, SourceError> {
     for missing in ["CMakeLists.txt", "src/init.cpp", "src/util/trace.h"] {
         if !folder.join(missing).exists() {
@@ -157,6 +163,9 @@ pub async fn from_path(folder: &Path, work: &Path) -> Result<Source, SourceError
 }
 
 /// SHA-256 of a file, in hex, without reading it into memory.
+///
+/// # Errors
+/// [`SourceError::Io`].
 pub fn sum_of(path: &Path) -> Result<String, SourceError> {
     let io = |source| SourceError::Io {
         path: path.to_owned(),

@@ -4,6 +4,9 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 /// Writes `content` to `path` (mode 0600): a temporary file beside it, flushed to disk, then renamed.
+///
+/// # Errors
+/// What the file system says; what was at `path` is then still there.
 pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path
         .parent()
@@ -18,6 +21,9 @@ pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 /// Makes a rename or a new file in `folder` survive a power cut.
+///
+/// # Errors
+/// What the file system says.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     std::fs::File::open(folder)?.sync_all()
 }

@@ -58,6 +58,9 @@ pub enum LockError {
 
 impl Locked {
     /// Takes the lock or says who has it; never waits.
+    ///
+    /// # Errors
+    /// [`LockError`].
     pub fn take(path: &Path, doing: &str) -> Result<Self, LockError> {
         let io = |source| LockError::Io {
             path: path.to_owned(),

@@ -146,6 +146,9 @@ pub fn folder_of(inventory: &Path) -> PathBuf {
 }
 
 /// Reads the state without a lock, for commands that only look. `None` where nothing was provisioned yet.
+///
+/// # Errors
+/// [`WorkplaceError::Journal`].
 pub fn read(inventory: &Path) -> Result<Option<State>, WorkplaceError> {
     let path = folder_of(inventory).join(journal::FILE);
     let mut state = State::default();
@@ -161,6 +164,9 @@ pub fn read(inventory: &Path) -> Result<Option<State>, WorkplaceError> {
 impl Workplace {
     /// Opens the state of the inventory at `inventory` for `doing` (named to whoever comes second),
     /// making it when this is the first run.
+    ///
+    /// # Errors
+    /// [`WorkplaceError`]; another run holds it, for one.
     pub fn open(inventory: &Path, doing: &str) -> Result<Self, WorkplaceError> {
         let folder = folder_of(inventory);
         make_private_folder(&folder).map_err(|source| WorkplaceError::Folder {
@@ -194,6 +200,9 @@ impl Workplace {
     }
 
     /// Writes an event down, on disk when this returns, and takes it into the state.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`]; the state is then unchanged, and what was meant to follow must not be done.
     pub fn record(&mut self, event: Event) -> Result<(), JournalError> {
         self.journal.append(&event)?;
         self.state.apply(&event);
@@ -201,6 +210,9 @@ impl Workplace {
     }
 
     /// The key pair that the host `name` proves itself with, made on first use and kept for a rebuild.
+    ///
+    /// # Errors
+    /// [`WorkplaceError::Folder`] and [`WorkplaceError::Key`].
     pub fn host_key(&self, name: &str) -> Result<KeyPair, WorkplaceError> {
         let folder = self.folder.join("hosts").join(name);
         make_private_folder(&folder).map_err(|source| WorkplaceError::Folder {
@@ -214,6 +226,9 @@ impl Workplace {
     }
 
     /// The key pair we log in with.
+    ///
+    /// # Errors
+    /// [`WorkplaceError::Key`].
     pub fn instructor_key(&self) -> Result<KeyPair, WorkplaceError> {
         Ok(KeyPair::load_or_create(
             &self.folder.join("id_ed25519"),

@@ -163,6 +163,18 @@ async fn a_server_that_never_speaks_costs_no_more_than_the_deadline() {
 }
 
 #[tokio::test]
+async fn an_attempt_that_our_deadline_cut_short_does_not_hide_what_came_before() {
+    let at = vacant().await;
+    let mute = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        TcpListener::bind(at).await.unwrap()
+    });
+    let result = Ssh::connect_when_up(&target(at), ours(), SHORT).await;
+    assert!(no_connection(result, at).contains("Connection refused"));
+    drop(mute.await.unwrap());
+}
+
+#[tokio::test]
 async fn a_script_runs_in_the_real_shell_and_its_status_is_an_answer() {
     let host = Host::start(Exec::run).await;
     let script = Script::default().with("who", "it's $HOME; `id`\n\u{1F980}");

@@ -25,26 +25,7 @@ struct Full<'a> {
     context: &'a Context,
     task: &'a str,
     title: &'a str,
-    questions: Vec<Asked>,
-}
-
-#[derive(Serialize)]
-struct Asked {
-    id: &'static str,
-    asks: &'static str,
-    form: &'static str,
-    decides: bool,
-}
-
-impl From<&Question> for Asked {
-    fn from(question: &Question) -> Self {
-        Self {
-            id: question.id,
-            asks: question.asks,
-            form: question.form,
-            decides: question.decides,
-        }
-    }
+    questions: &'a [Question],
 }
 
 /// A template of ours is wrong, or names what it is not given.
@@ -77,7 +58,7 @@ pub fn render(task: &Task, context: &Context) -> Result<String, BadTemplate> {
         context,
         task: task.id,
         title: task.title,
-        questions: task.questions.iter().map(Asked::from).collect(),
+        questions: task.questions,
     };
     environment
         .render_str(task.template, Serde(full))

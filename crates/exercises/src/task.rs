@@ -1,5 +1,7 @@
 //! A task as data: what it asks, what it looks at, and the functions that judge.
 
+use serde::Serialize;
+
 use crate::answers::{Answer, Answers};
 use crate::evidence::Evidence;
 use crate::verdict::{Finding, Judged, Outcome};
@@ -27,7 +29,7 @@ impl Task {
 }
 
 /// Something the participant finds out and answers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub struct Question {
     /// As typed: `kernel`.
     pub id: &'static str,

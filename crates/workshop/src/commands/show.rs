@@ -1,5 +1,6 @@
 //! `workshop show TASK`: the text of a task.
 
+use exercises::Question;
 use exercises::prose::{self, Context};
 use miette::IntoDiagnostic as _;
 use serde::Serialize;
@@ -20,15 +21,7 @@ struct Document<'a> {
     task: &'a str,
     title: &'a str,
     text: String,
-    questions: Vec<Asked>,
-}
-
-#[derive(Serialize)]
-struct Asked {
-    id: &'static str,
-    asks: &'static str,
-    form: &'static str,
-    decides: bool,
+    questions: &'a [Question],
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
@@ -44,22 +37,13 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     };
     let text = prose::render(task, &context).into_diagnostic()?;
     if output.json() {
-        let questions = task.questions.iter();
-        let questions = questions
-            .map(|one| Asked {
-                id: one.id,
-                asks: one.asks,
-                form: one.form,
-                decides: one.decides,
-            })
-            .collect();
         output.document(
             "show",
             &Document {
                 task: task.id,
                 title: task.title,
                 text,
-                questions,
+                questions: task.questions,
             },
         )?;
     } else {

@@ -75,12 +75,11 @@ pub(crate) fn shown(path: &Path) -> String {
 
 /// Writes a file whole or not at all, making its folder.
 pub(crate) fn write(path: &Path, text: &str) -> miette::Result<()> {
-    use std::io::Write as _;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs_err::create_dir_all(folder).into_diagnostic()?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).into_diagnostic()?;
-    file.write_all(text.as_bytes()).into_diagnostic()?;
-    file.as_file().sync_all().into_diagnostic()?;
-    file.persist(path).into_diagnostic()?;
+    if let Some(folder) = path.parent() {
+        fs_err::create_dir_all(folder).into_diagnostic()?;
+    }
+    provisioner::state::files::write_private(path, text.as_bytes())
+        .into_diagnostic()
+        .wrap_err_with(|| format!("cannot write {}", path.display()))?;
     Ok(())
 }

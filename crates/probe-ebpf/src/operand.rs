@@ -1,0 +1,119 @@
+//! Reads arguments as the site's operands say.
+
+use aya_ebpf::bindings::bpf_pidns_info;
+use aya_ebpf::helpers::bpf_probe_read_kernel;
+use aya_ebpf::helpers::generated::{bpf_get_ns_current_pid_tgid, bpf_probe_read_user};
+use probe_common::{Compare, MAX_FILTERS, NO_REGISTER, Operand, biased, operand};
+
+use crate::Hit;
+use crate::atomic;
+
+/// An argument, sign extended to 64 bits; none when its memory is not there or the operand is not known.
+#[inline(always)]
+pub fn read(hit: &Hit, arg: u8) -> Option<u64> {
+    let value = match hit.site.operands.get(usize::from(arg)) {
+        Some(operand) => fetch(hit.registers, operand),
+        None => None,
+    };
+    if value.is_none() {
+        // SAFETY: `totals` points into a map's value.
+        atomic::add(unsafe { &raw mut (*hit.totals).unreadable }, 1);
+    }
+    value
+}
+
+/// As [`read`], without counting a failure.
+#[inline(always)]
+pub fn fetch(registers: *const u8, operand: &Operand) -> Option<u64> {
+    let mut value = operand.displacement as u64;
+    if operand.kind == operand::CONSTANT {
+        return Some(value);
+    }
+    if operand.kind == operand::UNREADABLE {
+        return None;
+    }
+    if operand.base != NO_REGISTER {
+        value = value.wrapping_add(register(registers, operand.base)?);
+    }
+    if operand.kind == operand::MEMORY {
+        if operand.index != NO_REGISTER {
+            let index = register(registers, operand.index)?;
+            value = value.wrapping_add(index << (operand.scale_shift & 3));
+        }
+        let mut bytes = 0_u64;
+        let width = 8 - u32::from((operand.shift >> 3) & 7);
+        // SAFETY: `bytes` has room for eight; the kernel checks the address.
+        let status =
+            unsafe { bpf_probe_read_user((&raw mut bytes).cast(), width, value as *const _) };
+        if status != 0 {
+            return None;
+        }
+        value = bytes;
+    }
+    let shift = u32::from(operand.shift & 63);
+    value <<= shift;
+    Some(if operand.signed != 0 {
+        ((value as i64) >> shift) as u64
+    } else {
+        value >> shift
+    })
+}
+
+/// A register. The verifier allows no load at an offset that it does not know, a copy it does.
+#[inline(always)]
+fn register(registers: *const u8, offset: u16) -> Option<u64> {
+    // SAFETY: a failing copy is an error, never a fault.
+    unsafe { bpf_probe_read_kernel(registers.add(usize::from(offset)).cast::<u64>()) }.ok()
+}
+
+/// Process and thread in the namespace of the session, and whether they were found there.
+#[inline(always)]
+pub fn ids(hit: &Hit) -> Option<bpf_pidns_info> {
+    let mut info = bpf_pidns_info { pid: 0, tgid: 0 };
+    let process = &hit.site.process;
+    // SAFETY: `info` is as large as is said.
+    let status = unsafe {
+        bpf_get_ns_current_pid_tgid(
+            process.namespace_device,
+            process.namespace_inode,
+            &raw mut info,
+            size_of::<bpf_pidns_info>() as u32,
+        )
+    };
+    (status == 0).then_some(info)
+}
+
+/// Whether the process is the one that counts.
+#[inline(always)]
+pub fn right_process(hit: &Hit) -> bool {
+    let wanted = hit.site.process.pid;
+    wanted == 0 || matches!(ids(hit), Some(info) if info.tgid == wanted)
+}
+
+/// Whether every filter holds. One whose argument cannot be read does not.
+#[inline(always)]
+pub fn filters_hold(hit: &Hit) -> bool {
+    for at in 0..MAX_FILTERS {
+        if at as u32 >= hit.site.filter_count {
+            break;
+        }
+        let filter = &hit.site.filters[at];
+        let Some(value) = read(hit, filter.arg) else {
+            return false;
+        };
+        let signed = filter.signed != 0;
+        let (left, right) = (biased(value, signed), biased(filter.value, signed));
+        let holds = match filter.compare {
+            compare if compare == Compare::Equal as u8 => left == right,
+            compare if compare == Compare::NotEqual as u8 => left != right,
+            compare if compare == Compare::Less as u8 => left < right,
+            compare if compare == Compare::LessOrEqual as u8 => left <= right,
+            compare if compare == Compare::Greater as u8 => left > right,
+            _ => left >= right,
+        };
+        if !holds {
+            return false;
+        }
+    }
+    true
+}

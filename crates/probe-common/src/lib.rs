@@ -13,8 +13,8 @@ mod site;
 pub use counted::{BUCKETS, Group, GroupKey, KEY_BYTES, Totals, Values, biased, unbiased};
 pub use event::{COMM_BYTES, Event, LARGE_DATA, SMALL_DATA, Segment};
 pub use site::{
-    Compare, Filter, Key, MAX_ARGS, MAX_FILTERS, MAX_MEASURES, MAX_PARTS, Measure, NO_REGISTER,
-    Operand, Part, Process, Site, key, measure, operand, part,
+    Compare, Filter, Key, Limits, MAX_ARGS, MAX_FILTERS, MAX_MEASURES, MAX_PARTS, Measure,
+    NO_REGISTER, Operand, Part, Process, Site, key, measure, operand, part,
 };
 
 /// Whether the programs count at all: all probes of a session start and stop at one moment.

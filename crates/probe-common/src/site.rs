@@ -27,6 +27,9 @@ pub struct Site {
     pub part_count: u32,
     /// Makes what follows start at a multiple of eight.
     pub reserved: u32,
+    /// Always 0, which the verifier does not know: numbers that start from it are unknown to it on every path,
+    /// so that it need not follow each path apart.
+    pub zero: u64,
     /// Which process counts.
     pub process: Process,
     /// What the events are grouped by.
@@ -39,6 +42,29 @@ pub struct Site {
     pub parts: [Part; MAX_PARTS],
     /// How to read each argument here.
     pub operands: [Operand; MAX_ARGS],
+}
+
+/// What no call site of a session goes beyond. The kernel's verifier reads it as constants, so a session is checked
+/// and run with the code that it needs and no more.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// The most conditions.
+    pub filters: u32,
+    /// The most measures.
+    pub measures: u32,
+    /// All bits of [`Measure::what`] together.
+    pub what: u32,
+    /// The most arguments.
+    pub args: u32,
+    /// The most strings and byte arrays.
+    pub parts: u32,
+    /// A bit for each kind of operand, `1 << kind`.
+    pub operands: u32,
+    /// 1 when a [`Process`] has a number.
+    pub process: u32,
+    /// 1 when an operand has an index register.
+    pub indexed: u32,
 }
 
 /// How to read one argument at one call site.
@@ -55,10 +81,14 @@ pub struct Operand {
     pub kind: u8,
     /// The index is shifted left by this: 0 to 3 for elements of 1 to 8 bytes.
     pub scale_shift: u8,
-    /// 64 less the operand's bits: shifting left and right by it cuts the value to its width.
-    pub shift: u8,
-    /// 1 when the sign is extended.
-    pub signed: u8,
+    /// Bytes: 1, 2, 4 or 8.
+    pub size: u8,
+    /// Makes what follows start at a multiple of eight.
+    pub reserved: u8,
+    /// Keeps the bits of the operand's size.
+    pub mask: u64,
+    /// The sign's bit when the sign is extended, else 0.
+    pub sign: u64,
 }
 
 /// Kinds of [`Operand`].

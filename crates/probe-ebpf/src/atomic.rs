@@ -3,8 +3,8 @@
 use core::intrinsics::{AtomicOrdering, atomic_cxchg, atomic_xadd};
 
 /// Tries of a compare-and-exchange before it is given up and counted. A CPU has a copy of its own, so each
-/// failure takes a preemption within a few nanoseconds.
-const TRIES: u32 = 16;
+/// failure takes a preemption within a few nanoseconds. The verifier follows every one of them.
+const TRIES: u32 = 4;
 
 /// Adds to a counter.
 #[inline(always)]

@@ -4,7 +4,9 @@ use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::generated::{bpf_probe_read_user, bpf_probe_read_user_str};
 use probe_common::{Group, GroupKey, KEY_BYTES, MAX_MEASURES, biased, key, measure};
 
+use crate::aggregate::wants;
 use crate::atomic::{add, add_wide, raise};
+use crate::limits::limit;
 use crate::{GROUPS, Hit, operand};
 
 /// Stands for the length of a key that could not be read: such events have a group of their own, so that
@@ -16,7 +18,7 @@ pub fn add_hit(hit: &Hit) {
     let mut key = key_of(hit);
     // Without a measure the first table counts events; with several, each has its table.
     for at in 0..MAX_MEASURES {
-        if at != 0 && at as u32 >= hit.site.measure_count {
+        if at != 0 && (at as u32 >= limit!(measures) || at as u32 >= hit.site.measure_count) {
             break;
         }
         key.measure = at as u16;
@@ -34,7 +36,7 @@ fn record(hit: &Hit, at: usize, group: *mut Group) {
     // SAFETY: `group` points to a map's whole value, here and below.
     unsafe {
         add(&raw mut (*group).events, 1);
-        if at as u32 >= hit.site.measure_count {
+        if at as u32 >= limit!(measures) || at as u32 >= hit.site.measure_count {
             return;
         }
         let measure = &hit.site.measures[at];
@@ -43,7 +45,7 @@ fn record(hit: &Hit, at: usize, group: *mut Group) {
         };
         let signed = measure.signed != 0;
         add(&raw mut (*group).count, 1);
-        if measure.what & measure::SUM != 0 {
+        if wants(measure, measure::SUM) {
             add_wide(
                 &raw mut (*group).sum_low,
                 &raw mut (*group).sum_high,
@@ -51,7 +53,7 @@ fn record(hit: &Hit, at: usize, group: *mut Group) {
                 signed,
             );
         }
-        if measure.what & measure::RANGE != 0 {
+        if wants(measure, measure::RANGE) {
             let moved = biased(value, signed);
             let recorded =
                 raise(&raw mut (*group).max, moved) & raise(&raw mut (*group).not_min, !moved);

@@ -18,6 +18,7 @@
 mod aggregate;
 mod atomic;
 mod group;
+mod limits;
 mod operand;
 mod stream;
 

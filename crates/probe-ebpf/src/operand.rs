@@ -5,8 +5,8 @@ use aya_ebpf::helpers::bpf_probe_read_kernel;
 use aya_ebpf::helpers::generated::{bpf_get_ns_current_pid_tgid, bpf_probe_read_user};
 use probe_common::{Compare, MAX_FILTERS, NO_REGISTER, Operand, biased, operand};
 
-use crate::Hit;
-use crate::atomic;
+use crate::limits::limit;
+use crate::{Hit, atomic};
 
 /// An argument, sign extended to 64 bits; none when its memory is not there or the operand is not known.
 #[inline(always)]
@@ -26,37 +26,42 @@ pub fn read(hit: &Hit, arg: u8) -> Option<u64> {
 #[inline(always)]
 pub fn fetch(registers: *const u8, operand: &Operand) -> Option<u64> {
     let mut value = operand.displacement as u64;
-    if operand.kind == operand::CONSTANT {
+    if has(operand, operand::CONSTANT) {
         return Some(value);
     }
-    if operand.kind == operand::UNREADABLE {
-        return None;
-    }
-    if operand.base != NO_REGISTER {
-        value = value.wrapping_add(register(registers, operand.base)?);
-    }
-    if operand.kind == operand::MEMORY {
-        if operand.index != NO_REGISTER {
+    if has(operand, operand::REGISTER) {
+        value = register(registers, operand.base)?;
+    } else if has(operand, operand::MEMORY) {
+        if operand.base != NO_REGISTER {
+            value = value.wrapping_add(register(registers, operand.base)?);
+        }
+        if limit!(indexed) != 0 && operand.index != NO_REGISTER {
             let index = register(registers, operand.index)?;
             value = value.wrapping_add(index << (operand.scale_shift & 3));
         }
         let mut bytes = 0_u64;
-        let width = 8 - u32::from((operand.shift >> 3) & 7);
+        let size = u32::from(operand.size & 15);
+        if size > 8 {
+            return None;
+        }
         // SAFETY: `bytes` has room for eight; the kernel checks the address.
         let status =
-            unsafe { bpf_probe_read_user((&raw mut bytes).cast(), width, value as *const _) };
+            unsafe { bpf_probe_read_user((&raw mut bytes).cast(), size, value as *const _) };
         if status != 0 {
             return None;
         }
         value = bytes;
-    }
-    let shift = u32::from(operand.shift & 63);
-    value <<= shift;
-    Some(if operand.signed != 0 {
-        ((value as i64) >> shift) as u64
     } else {
-        value >> shift
-    })
+        return None;
+    }
+    // Cuts the value to its width and extends its sign, without a branch.
+    Some((value & operand.mask ^ operand.sign).wrapping_sub(operand.sign))
+}
+
+/// Whether an operand is of a kind, if any of the session is.
+#[inline(always)]
+fn has(operand: &Operand, kind: u8) -> bool {
+    limit!(operands) & (1 << kind) != 0 && operand.kind == kind
 }
 
 /// A register. The verifier allows no load at an offset that it does not know, a copy it does.
@@ -86,6 +91,9 @@ pub fn ids(hit: &Hit) -> Option<bpf_pidns_info> {
 /// Whether the process is the one that counts.
 #[inline(always)]
 pub fn right_process(hit: &Hit) -> bool {
+    if limit!(process) == 0 {
+        return true;
+    }
     let wanted = hit.site.process.pid;
     wanted == 0 || matches!(ids(hit), Some(info) if info.tgid == wanted)
 }
@@ -94,7 +102,7 @@ pub fn right_process(hit: &Hit) -> bool {
 #[inline(always)]
 pub fn filters_hold(hit: &Hit) -> bool {
     for at in 0..MAX_FILTERS {
-        if at as u32 >= hit.site.filter_count {
+        if at as u32 >= limit!(filters) || at as u32 >= hit.site.filter_count {
             break;
         }
         let filter = &hit.site.filters[at];

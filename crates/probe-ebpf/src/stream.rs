@@ -7,6 +7,7 @@ use aya_ebpf::helpers::generated::{
 use probe_common::{COMM_BYTES, Event, MAX_ARGS, MAX_PARTS, Part, Segment, part};
 
 use crate::atomic::add;
+use crate::limits::limit;
 use crate::{EVENTS, Hit, operand};
 
 /// Sends an event with `DATA` bytes for strings and byte arrays. The verifier wants sizes that it knows.
@@ -25,7 +26,7 @@ pub fn send<const DATA: usize>(hit: &Hit) {
         let mut readable = 0;
         for at in 0..MAX_ARGS {
             let mut value = 0;
-            if (at as u32) < hit.site.argc {
+            if (at as u32) < limit!(args) && (at as u32) < hit.site.argc {
                 match operand::fetch(hit.registers, &hit.site.operands[at]) {
                     Some(read) => {
                         value = read;
@@ -47,7 +48,7 @@ pub fn send<const DATA: usize>(hit: &Hit) {
                 readable: 0,
                 full_length: 0,
             };
-            if (at as u32) < hit.site.part_count {
+            if (at as u32) < limit!(parts) && (at as u32) < hit.site.part_count {
                 segment = copy::<DATA>(hit, &hit.site.parts[at], data);
                 if segment.readable == 0 {
                     add(&raw mut (*hit.totals).unreadable, 1);

@@ -53,12 +53,23 @@ pub enum Error {
 /// # Errors
 /// When the file cannot be opened, is not a regular file, or is not a linked 64-bit little-endian program.
 pub fn read_file(path: impl AsRef<Path>) -> Result<Tracepoints, Error> {
+    open_file(path).map(|(_, tracepoints)| tracepoints)
+}
+
+/// As [`read_file`], and returns the file too: probes attached to it are of what was read.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn open_file(path: impl AsRef<Path>) -> Result<(File, Tracepoints), Error> {
     let path = path.as_ref();
-    let file = open(path)?;
-    usdt::read(&file).map_err(|source| Error::Malformed {
-        path: path.to_owned(),
-        source,
-    })
+    let opened = open(path)?;
+    match usdt::read(&opened) {
+        Ok(tracepoints) => Ok((opened.file, tracepoints)),
+        Err(source) => Err(Error::Malformed {
+            path: path.to_owned(),
+            source,
+        }),
+    }
 }
 
 struct Opened {

@@ -1,4 +1,5 @@
-//! USDT tracepoints of Linux programs: which there are, where, and what they pass.
+//! USDT tracepoints of Linux programs: which there are, where, what they pass, and what they tell while the
+//! program runs.
 //!
 //! [`usdt`] understands the notes that `sys/sdt.h` leaves in an ELF file; it works on bytes it is given and
 //! makes no system call. [`usdt::read_file`] opens a file for it.
@@ -11,5 +12,15 @@
 //! # Ok::<(), probe::usdt::Error>(())
 //! ```
 
+//!
+//! A [`Session`] traces them (Linux only): counts, sums, histograms, counts by key and whole events, exact and
+//! cheap, because they are added up in the kernel.
+
 mod file;
+mod near;
+#[cfg(target_os = "linux")]
+mod session;
 pub mod usdt;
+
+#[cfg(target_os = "linux")]
+pub use session::*;

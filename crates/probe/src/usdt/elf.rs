@@ -59,6 +59,17 @@ pub enum Machine {
     Other(u16),
 }
 
+impl Machine {
+    /// The processor that this was compiled for.
+    pub const HERE: Self = if cfg!(target_arch = "x86_64") {
+        Self::X86_64
+    } else if cfg!(target_arch = "aarch64") {
+        Self::Aarch64
+    } else {
+        Self::Other(0)
+    };
+}
+
 impl std::fmt::Display for Machine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -20,7 +20,7 @@ pub use self::args::{Arg, ArgSpec, Place, Undecodable};
 pub use self::elf::{Machine, Malformed, ReadAt};
 pub use self::note::Note;
 pub use self::registers::Reg;
-pub use crate::file::{Error, read_file};
+pub use crate::file::{Error, open_file, read_file};
 
 /// The name of a tracepoint, shown as `net:inbound_message`.
 ///

@@ -1,0 +1,26 @@
+//! What the session at hand does not go beyond: constants to the verifier, set when the object is loaded.
+
+use probe_common::Limits;
+
+/// Set by user space, then frozen.
+#[unsafe(no_mangle)]
+pub static LIMITS: Limits = Limits {
+    filters: 0,
+    measures: 0,
+    what: 0,
+    args: 0,
+    parts: 0,
+    operands: 0,
+    process: 0,
+    indexed: 0,
+};
+
+/// Reads the limits. Volatile: what the compiler sees above is not what will be there.
+macro_rules! limit {
+    ($field:ident) => {
+        // SAFETY: nothing writes it while a program runs.
+        unsafe { (&raw const crate::limits::LIMITS.$field).read_volatile() }
+    };
+}
+
+pub(crate) use limit;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::Result;
+use crate::ebpf;
 use crate::machine;
 use crate::room::Room;
 use crate::run::{as_root, build_workshop, headline, root, shown, target};
@@ -25,13 +26,14 @@ pub(crate) fn run(args: &Args) -> Result {
     machine::prepare()?;
     let workshop = build_workshop()?;
     headline(
-        "Building the tests, and beside them the base image and the closure where they are missing",
+        "Building the tests, and beside them the kernel side, and the base image and closure where they are missing",
     );
     let closure = if args.without_hosts {
         None
     } else {
         Some(start_closure(workshop.clone())?)
     };
+    let kernel_side = ebpf::start_check();
     let built =
         shown(
             Command::new("cargo")
@@ -44,6 +46,10 @@ pub(crate) fn run(args: &Args) -> Result {
             .map_err(|_| "the closure's thread died".to_owned())??;
     }
     built?;
+    let kernel_side = kernel_side
+        .join()
+        .map_err(|_| "the check's thread died".to_owned())??;
+    eprintln!("\n{kernel_side}");
 
     headline("Testing");
     let mut tests = Command::new("cargo");

@@ -40,16 +40,15 @@ pub(crate) fn run(args: &Args) -> Result {
                 .current_dir(root())
                 .args(["test", "--workspace", "--no-run"]),
         );
-    if let Some(closure) = closure {
-        closure
-            .join()
-            .map_err(|_| "the closure's thread died".to_owned())??;
-    }
+    // All have to end before the first error is told: nothing goes on behind our back.
+    let closure = closure.map(|thread| thread.join());
+    let kernel_side = kernel_side.join();
     built?;
-    let kernel_side = kernel_side
-        .join()
-        .map_err(|_| "the check's thread died".to_owned())??;
-    eprintln!("\n{kernel_side}");
+    if let Some(closure) = closure {
+        closure.map_err(|_| "the closure's thread died".to_owned())??;
+    }
+    let answer = kernel_side.map_err(|_| "the kernel side's thread died".to_owned())??;
+    eprintln!("\n{answer}");
 
     headline("Testing");
     let mut tests = Command::new("cargo");

@@ -16,9 +16,12 @@ const TARGET: &str = "bpfel-unknown-none";
 pub(super) const FLAGS: &[&str] = &[
     // The registers that aya's contexts read are those of this processor.
     "--cfg=bpf_target_arch=\"x86_64\"",
-    // Line tables become .BTF.ext, which the verifier shows its complaints with.
+    // Types become .BTF and line tables .BTF.ext: the verifier shows its complaints with their lines.
     "-Cdebuginfo=2",
     "-Clink-arg=--btf",
+    // And with the lines' text: LLVM finds no files under the names that we give them.
+    "-Zdwarf-version=5",
+    "-Zembed-source",
     // Atomics that return the old value (Linux 5.12) and 32-bit registers.
     "-Ctarget-cpu=v3",
 ];
@@ -129,4 +132,65 @@ fn no_path_in<'a>(bytes: &[u8], folders: impl Iterator<Item = &'a Path>) -> Resu
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::*;
+
+    /// What the wrapper calls the compiler with, for arguments of cargo's.
+    fn wrapped(arguments: &str) -> String {
+        let output = Command::new("sh")
+            .args(["-c", RUSTC_WRAPPER, "rustc.sh", "echo"])
+            .args(arguments.split(' '))
+            .env("CARGO_PKG_NAME", "core")
+            .env("CARGO_PKG_VERSION", "0.0.0")
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    #[test]
+    fn crates_for_the_kernel_are_named_by_package() {
+        assert_eq!(
+            wrapped("lib.rs --target bpfel-unknown-none -C metadata=5f1e -C opt-level=3"),
+            "lib.rs --target bpfel-unknown-none -C metadata=core-0.0.0 -C opt-level=3"
+        );
+        // Those for the building machine may be there twice, so cargo's names stay.
+        let for_the_host = "lib.rs -C metadata=5f1e -C opt-level=3";
+        assert_eq!(wrapped(for_the_host), for_the_host);
+        assert_eq!(wrapped("-vV"), "-vV");
+    }
+
+    #[test]
+    fn a_path_of_the_machine_is_found() {
+        let folders = [PathBuf::from("/home/ada/workshop")];
+        let check = |bytes: &[u8]| no_path_in(bytes, folders.iter().map(PathBuf::as_path));
+        assert!(check(b"\0crates/probe-ebpf/src/main.rs\0").is_ok());
+        let error = check(b"\0/home/ada/workshop/crates/probe-ebpf/src/main.rs\0").unwrap_err();
+        assert!(error.contains("/home/ada/workshop is in the object"));
+    }
+
+    #[test]
+    fn the_committed_object_names_files_by_package() {
+        let bytes = std::fs::read(super::super::object()).unwrap();
+        let files: Vec<_> = bytes
+            .split(|byte| *byte == 0)
+            .filter_map(|string| std::str::from_utf8(string).ok())
+            .filter(|string| Path::new(string).extension() == Some(OsStr::new("rs")))
+            .collect();
+        assert!(
+            files.contains(&"crates/probe-ebpf/src/main.rs"),
+            "{files:?}"
+        );
+        for file in files {
+            let (package, rest) = file.split_once('/').unwrap();
+            assert!(
+                matches!(package, "crates" | "library") || rest.starts_with("src/"),
+                "{file}"
+            );
+        }
+    }
 }

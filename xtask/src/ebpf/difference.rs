@@ -54,3 +54,74 @@ fn byte(place: &str, left: &[u8], right: &[u8]) -> String {
     let at = left.iter().zip(right).take_while(|(a, b)| a == b).count();
     format!("byte {at:#x} {place}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn committed() -> Vec<u8> {
+        std::fs::read(super::super::object()).unwrap()
+    }
+
+    #[test]
+    fn the_first_byte_that_differs_is_named_with_its_section() {
+        let committed = committed();
+        let license = b"Dual MIT/GPL";
+        let at = committed
+            .windows(license.len())
+            .position(|window| window == license)
+            .unwrap();
+        let mut built = committed.clone();
+        built[at + 5] = b'X';
+        let difference = first(&committed, &built);
+        assert!(
+            difference.ends_with("first difference: byte 0x5 in section license"),
+            "{difference}"
+        );
+    }
+
+    #[test]
+    fn what_lies_outside_of_sections_is_named_too() {
+        let committed = committed();
+        let mut built = committed.clone();
+        // The header's flags.
+        built[0x30] ^= 1;
+        let difference = first(&committed, &built);
+        assert!(
+            difference.ends_with("byte 0x30 outside of all sections"),
+            "{difference}"
+        );
+    }
+
+    #[test]
+    fn sections_of_other_sizes_and_names() {
+        let left = [("maps".to_owned(), &[1_u8, 2][..])];
+        let longer = [("maps".to_owned(), &[1_u8, 2, 3][..])];
+        let other = [("license".to_owned(), &[1_u8, 2][..])];
+        assert_eq!(
+            first_section(&left, &longer).unwrap(),
+            "section maps, committed 2 bytes, built 3 bytes"
+        );
+        assert_eq!(
+            first_section(&left, &other).unwrap(),
+            "section maps in the committed one, license in the built one"
+        );
+        assert_eq!(
+            first_section(&left, &[]).unwrap(),
+            "section maps is only in the committed one"
+        );
+        assert_eq!(first_section(&left, &left), None);
+    }
+
+    #[test]
+    fn a_damaged_object_is_said_to_be_one() {
+        let built = committed();
+        assert_eq!(
+            first(&built[..10], &built),
+            format!(
+                "committed 10 bytes, built {} bytes; the committed one is no ELF object",
+                built.len()
+            )
+        );
+    }
+}

@@ -69,7 +69,7 @@ fn names(tools: &Tools) -> Result<Vec<(PathBuf, String)>> {
         read(cargo(tools).args(["metadata", "--quiet", "--locked", "--format-version", "1"]))?;
     let metadata: serde_json::Value =
         serde_json::from_str(&text).map_err(|error| error.to_string())?;
-    let mut names = vec![(tools.library.folder.clone(), "library".to_owned())];
+    let mut names = vec![(tools.library.clone(), "library".to_owned())];
     for package in metadata["packages"].as_array().into_iter().flatten() {
         let field = |name: &str| package[name].as_str().unwrap_or_default();
         let manifest = Path::new(field("manifest_path"));
@@ -95,7 +95,7 @@ fn cargo(tools: &Tools) -> Command {
         .env("PATH", std::env::join_paths(path).unwrap_or_default())
         .env("RUSTC", tools.nightly.program("rustc"))
         // Where cargo takes the library's source from, instead of from beside the compiler.
-        .env("__CARGO_TESTS_ONLY_SRC_ROOT", &tools.library.folder);
+        .env("__CARGO_TESTS_ONLY_SRC_ROOT", &tools.library);
     cargo
 }
 

@@ -1,7 +1,7 @@
 //! The source of Rust's library: `core` is compiled for the kernel along with our own code.
 //!
-//! The `rust-src` component of the pinned compiler has it. Line numbers of `core` are a part of the object, so
-//! a library of another release is told apart by a digest, which is recorded beside the object.
+//! It is pinned like the compiler: code of `core` and its line numbers are a part of the object. The `rust-src`
+//! component of the pinned compiler has it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,9 +10,21 @@ use sha2::{Digest as _, Sha256};
 
 use super::files::{at, digest_folder, digest_part, hex, make_folder};
 use super::nightly::{NAME, Nightly};
-use super::tools::{Outcome, Reach, Runner};
+use super::tools::{Outcome, Runner};
 use crate::Result;
 use crate::run::root;
+
+/// Releases that make the same object, as [`digest`] has them.
+const KNOWN: &[&str] = &[
+    // The pinned compiler's own.
+    "1fed54aea11843b562387b1e18e0b030c93fabeead41de821a3326991f629960",
+    // Rust 1.97.1, which that nightly became: what differs are attributes of stability, a feature gate of the crate
+    // and an example in the documentation of `fmt::NumBuffer`.
+    "73fe2debd853f183bbf9998942cbe7cb012716974bc24d61b1190d97dd999096",
+];
+
+/// What of the library gets into the object.
+const COMPILED: &[&str] = &["core", "compiler-builtins/compiler-builtins"];
 
 /// Names a `.tar.xz` whose top folder is `library`, for machines that rustup's server is out of reach of.
 const ARCHIVE_VARIABLE: &str = "WORKSHOP_RUST_LIBRARY";
@@ -20,70 +32,54 @@ const ARCHIVE_VARIABLE: &str = "WORKSHOP_RUST_LIBRARY";
 /// Where such a file may lie beside the checkout.
 const ARCHIVE_BESIDE: &str = "../shared/toolchain/rust-library-1.97.1.tar.xz";
 
-/// What of the library gets into the object.
-const COMPILED: &[&str] = &["core", "compiler-builtins/compiler-builtins"];
-
-pub(super) struct Library {
-    /// The folder called `library`.
-    pub(super) folder: PathBuf,
-    /// Of the parts that are compiled.
-    pub(super) sha256: String,
+/// The folder called `library`, wherever it is at hand; else from rustup.
+pub(super) fn ensure(nightly: &Nightly, cache: &Path, run: Runner) -> Result<Outcome<PathBuf>> {
+    let own = nightly.rust_src().join("library");
+    let unpacked = cache.join("rust-library/library");
+    for folder in [&own, &unpacked] {
+        if is_known(folder)? {
+            return Ok(Outcome::Ready(folder.clone()));
+        }
+    }
+    if let Some(archive) = archive()? {
+        unpack(&archive, cache, run)?;
+        if is_known(&unpacked)? {
+            return Ok(Outcome::Ready(unpacked));
+        }
+        return Err(format!(
+            "{}: the library of another release of Rust than those that make the object: {NAME}, 1.97.1",
+            archive.display()
+        ));
+    }
+    if let Err(error) = nightly.add_library(run) {
+        return Ok(Outcome::Absent(format!(
+            "the source of Rust's library is missing, and rustup did not get it; name an archive of it in \
+             {ARCHIVE_VARIABLE}, or see to this:\n{error}"
+        )));
+    }
+    if is_known(&own)? {
+        Ok(Outcome::Ready(own))
+    } else {
+        Err(format!(
+            "{}: not the library of {NAME}, whose compiler lies beside it; have rustup install that toolchain anew",
+            own.display()
+        ))
+    }
 }
 
-impl Library {
-    /// The library of the committed object where it is at hand; else one that is.
-    pub(super) fn find(
-        nightly: &Nightly,
-        cache: &Path,
-        recorded: Option<&str>,
-        reach: Reach,
-        run: Runner,
-    ) -> Result<Outcome<Self>> {
-        let own = nightly.rust_src().join("library");
-        let unpacked = cache.join("rust-library/library");
-        let mut candidates = Vec::new();
-        for folder in [&own, &unpacked] {
-            candidates.extend(Self::at(folder)?);
-        }
-        let is_recorded = |library: &Self| Some(library.sha256.as_str()) == recorded;
-        if !candidates.iter().any(is_recorded)
-            && let Some(archive) = archive()?
-        {
-            unpack(&archive, cache, run)?;
-            candidates.retain(|library| library.folder != unpacked);
-            candidates.extend(Self::at(&unpacked)?);
-        }
-        if candidates.is_empty() && reach == Reach::Anywhere {
-            nightly.add_library(run)?;
-            candidates.extend(Self::at(&own)?);
-        }
-        let best = candidates.iter().position(is_recorded).unwrap_or(0);
-        Ok(if best < candidates.len() {
-            Outcome::Ready(candidates.swap_remove(best))
-        } else {
-            let toolchain = nightly.folder().file_name().unwrap_or_default();
-            Outcome::Absent(format!(
-                "no source of Rust's library; `rustup component add rust-src --toolchain {}` adds it, or name \
-                 an archive of it in {ARCHIVE_VARIABLE}",
-                toolchain.to_string_lossy()
-            ))
-        })
-    }
+/// Whether a folder has a library that makes the object.
+fn is_known(folder: &Path) -> Result<bool> {
+    Ok(folder.join("core/src/lib.rs").is_file() && KNOWN.contains(&digest(folder)?.as_str()))
+}
 
-    fn at(folder: &Path) -> Result<Option<Self>> {
-        if !folder.join("core/src/lib.rs").is_file() {
-            return Ok(None);
-        }
-        let mut digest = Sha256::new();
-        for part in COMPILED {
-            digest_part(&mut digest, part, b"");
-            digest_folder(&mut digest, &folder.join(part))?;
-        }
-        Ok(Some(Self {
-            folder: folder.to_owned(),
-            sha256: hex(digest),
-        }))
+/// Of the parts that are compiled.
+fn digest(folder: &Path) -> Result<String> {
+    let mut digest = Sha256::new();
+    for part in COMPILED {
+        digest_part(&mut digest, part, b"");
+        digest_folder(&mut digest, &folder.join(part))?;
     }
+    Ok(hex(digest))
 }
 
 /// The archive that was named, or the one beside the checkout.

@@ -1,7 +1,7 @@
 //! `cargo xtask ebpf`: the kernel side of the probe engine, from its source to the object that is committed.
 //!
-//! The object is the same, byte for byte, wherever it is built: compiler, linker and packages are pinned, and
-//! nothing of the machine gets into it. `--check` relies on that.
+//! The object is the same, byte for byte, wherever it is built: compiler, library, linker and packages are pinned,
+//! and nothing of the machine gets into it. `--check` relies on that.
 
 mod build;
 mod check;
@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 use crate::Result;
 use crate::run::{behind_a_bar, headline, root, shown, target};
-use tools::{Outcome, Reach, Tools};
+use tools::{NoNightly, Outcome, Tools};
 
 pub(crate) use check::start as start_check;
 
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Args) -> Result {
         println!("{}", check::check(behind_a_bar)?);
         return Ok(());
     }
-    let tools = match Tools::set_up(Reach::Anywhere, behind_a_bar)? {
+    let tools = match Tools::set_up(NoNightly::Install, behind_a_bar)? {
         Outcome::Ready(tools) => tools,
         Outcome::Absent(reason) => return Err(reason),
     };
@@ -40,7 +40,6 @@ pub(crate) fn run(args: &Args) -> Result {
     let built = build::build(&tools, &target().join("ebpf"), |_, cargo| shown(cargo))?;
     let before = std::fs::read(object()).ok();
     files::write(&object(), &built)?;
-    files::write(&provenance(), tools.provenance().as_bytes())?;
     let size = built.len();
     let place = object();
     let place = place.strip_prefix(root()).unwrap_or(&place).display();
@@ -55,9 +54,4 @@ pub(crate) fn run(args: &Args) -> Result {
 /// The committed object.
 fn object() -> PathBuf {
     root().join("crates/probe/ebpf/probe.bpf.o")
-}
-
-/// What the committed object was built with.
-fn provenance() -> PathBuf {
-    object().with_extension("json")
 }

@@ -1,6 +1,6 @@
 //! The pinned nightly compiler. Targets without a compiled `core` need one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::files::at;
@@ -105,10 +105,6 @@ impl Nightly {
             }
         }
         Err(format!("{}: no libLLVM.so.*", folder.display()))
-    }
-
-    pub(super) fn folder(&self) -> &Path {
-        &self.folder
     }
 
     fn libraries(&self) -> PathBuf {

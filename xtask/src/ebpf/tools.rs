@@ -4,21 +4,20 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::files::cache;
-use super::library::Library;
 use super::nightly::{self, Nightly};
-use super::{linker, provenance};
+use super::{library, linker};
 use crate::Result;
 
 /// How a program is run that takes a while: behind a bar, or silently beside others.
 pub(super) type Runner = fn(&str, &mut Command) -> Result;
 
-/// What may be downloaded.
+/// What to do where the pinned compiler is not installed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
-    /// Packages of the crate registry, as for any build with cargo.
-    Registry,
-    /// Toolchains too: rustup's installation is changed.
-    Anywhere,
+pub(super) enum NoNightly {
+    /// Have rustup install it.
+    Install,
+    /// Leave it at that: hundreds of megabytes are nothing to fetch without being asked.
+    GiveUp,
 }
 
 /// Something that was looked for.
@@ -30,34 +29,31 @@ pub(super) enum Outcome<T> {
 
 pub(super) struct Tools {
     pub(super) nightly: Nightly,
-    pub(super) library: Library,
+    /// The folder called `library`.
+    pub(super) library: PathBuf,
     /// The folder of the linker's program.
     pub(super) linker: PathBuf,
 }
 
 impl Tools {
-    /// Finds the tools; gets what is missing within `reach`.
-    pub(super) fn set_up(reach: Reach, run: Runner) -> Result<Outcome<Self>> {
+    /// Finds the tools and sets up what is missing.
+    pub(super) fn set_up(no_nightly: NoNightly, run: Runner) -> Result<Outcome<Self>> {
         if !cfg!(target_os = "linux") {
-            let reason =
-                "the kernel side is built on Linux only: bpf-linker uses the compiler's libLLVM.so";
+            let reason = "it is built on Linux only: bpf-linker uses the compiler's libLLVM.so";
             return Ok(Outcome::Absent(reason.into()));
         }
-        let nightly = match Nightly::find()? {
-            Some(nightly) => nightly,
-            None if reach == Reach::Anywhere => Nightly::install(run)?,
-            None => {
+        let nightly = match (Nightly::find()?, no_nightly) {
+            (Some(nightly), _) => nightly,
+            (None, NoNightly::Install) => Nightly::install(run)?,
+            (None, NoNightly::GiveUp) => {
                 return Ok(Outcome::Absent(format!(
-                    "rustup has no toolchain with rustc {}; `rustup toolchain install {} --profile minimal \
-                     --component rust-src` installs it",
-                    nightly::VERSION,
-                    nightly::NAME
+                    "rustup has no toolchain with rustc {}; `cargo xtask ebpf` installs it",
+                    nightly::VERSION
                 )));
             }
         };
         let cache = cache()?;
-        let recorded = recorded_library();
-        let library = match Library::find(&nightly, &cache, recorded.as_deref(), reach, run)? {
+        let library = match library::ensure(&nightly, &cache, run)? {
             Outcome::Ready(library) => library,
             Outcome::Absent(reason) => return Ok(Outcome::Absent(reason)),
         };
@@ -68,21 +64,4 @@ impl Tools {
             linker,
         }))
     }
-
-    /// What is recorded beside the object.
-    pub(super) fn provenance(&self) -> String {
-        let value = serde_json::json!({
-            "rustc": nightly::VERSION,
-            "bpf-linker": linker::VERSION,
-            "library": { "sha256": self.library.sha256 },
-        });
-        format!("{value:#}\n")
-    }
-}
-
-/// The digest of the library that the committed object was built with, if that is recorded.
-pub(super) fn recorded_library() -> Option<String> {
-    let text = std::fs::read_to_string(provenance()).ok()?;
-    let value: serde_json::Value = serde_json::from_str(&text).ok()?;
-    Some(value["library"]["sha256"].as_str()?.to_owned())
 }

@@ -57,7 +57,7 @@ impl Nightly {
 
     /// Has rustup install it.
     pub(super) fn install(run: Runner) -> Result<Self> {
-        let mut command = Command::new("rustup");
+        let mut command = rustup();
         command.args(["toolchain", "install", NAME, "--no-self-update"]);
         command.args(["--profile", "minimal", "--component", "rust-src"]);
         run(&format!("installing {NAME}"), &mut command)?;
@@ -69,7 +69,7 @@ impl Nightly {
     /// Has rustup add the source of the library that belongs to it.
     pub(super) fn add_library(&self, run: Runner) -> Result {
         let name = self.folder.file_name().unwrap_or_default();
-        let mut command = Command::new("rustup");
+        let mut command = rustup();
         command.args(["component", "add", "rust-src", "--toolchain"]);
         run("adding the library's source", command.arg(name))
     }
@@ -114,6 +114,13 @@ impl Nightly {
 
 /// What rustup says, or nothing where there is no rustup.
 fn rustup_home() -> Option<PathBuf> {
-    let home = read(Command::new("rustup").args(["show", "home"])).ok()?;
+    let home = read(rustup().args(["show", "home"])).ok()?;
     Some(PathBuf::from(home.trim()))
+}
+
+fn rustup() -> Command {
+    let mut command = Command::new("rustup");
+    // Its backtraces would push the error out of the lines that we show.
+    command.env_remove("RUST_BACKTRACE");
+    command
 }

@@ -79,14 +79,7 @@ pub(crate) fn read(command: &mut Command) -> Result<String> {
 /// Runs a program behind one line: what it is for, how long it takes, what it said last. Only when it
 /// fails are its last lines shown.
 pub(crate) fn behind_a_bar(what: &str, command: &mut Command) -> Result {
-    let tail = Arc::new(Mutex::new(Vec::new()));
     let start = Instant::now();
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| format!("cannot run {}: {error}", name(command)))?;
     let bar = std::io::stderr().is_terminal().then(|| {
         let style = ProgressStyle::with_template("{spinner} {prefix} {elapsed} {wide_msg}");
         let bar = ProgressBar::new_spinner().with_prefix(what.to_owned());
@@ -97,6 +90,30 @@ pub(crate) fn behind_a_bar(what: &str, command: &mut Command) -> Result {
     if bar.is_none() {
         eprintln!("{what} …");
     }
+    let done = with_tail(what, command, bar.clone());
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    if done.is_ok() {
+        eprintln!("{what}: done in {:.1} s", start.elapsed().as_secs_f64());
+    }
+    done
+}
+
+/// Runs a program without a word, beside others that talk. When it fails, its last lines are in the error.
+pub(crate) fn in_silence(what: &str, command: &mut Command) -> Result {
+    with_tail(what, command, None)
+}
+
+fn with_tail(what: &str, command: &mut Command, bar: Option<ProgressBar>) -> Result {
+    let tail = Arc::new(Mutex::new(Vec::new()));
+    let start = Instant::now();
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("cannot run {}: {error}", name(command)))?;
     let streams: [Option<Box<dyn std::io::Read + Send>>; 2] = [
         child.stdout.take().map(|stream| Box::new(stream) as _),
         child.stderr.take().map(|stream| Box::new(stream) as _),
@@ -127,14 +144,10 @@ pub(crate) fn behind_a_bar(what: &str, command: &mut Command) -> Result {
     for reader in readers {
         let _ = reader.join();
     }
-    if let Some(bar) = bar {
-        bar.finish_and_clear();
-    }
-    let seconds = start.elapsed().as_secs_f64();
     if status.success() {
-        eprintln!("{what}: done in {seconds:.1} s");
         return Ok(());
     }
+    let seconds = start.elapsed().as_secs_f64();
     let tail = tail
         .lock()
         .unwrap_or_else(PoisonError::into_inner)

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::Result;
+use crate::ebpf;
 use crate::machine;
 use crate::room::Room;
 use crate::run::{as_root, build_workshop, headline, root, shown, target};
@@ -25,25 +26,29 @@ pub(crate) fn run(args: &Args) -> Result {
     machine::prepare()?;
     let workshop = build_workshop()?;
     headline(
-        "Building the tests, and beside them the base image and the closure where they are missing",
+        "Building the tests, and beside them the kernel side, and the base image and closure where they are missing",
     );
     let closure = if args.without_hosts {
         None
     } else {
         Some(start_closure(workshop.clone())?)
     };
+    let kernel_side = ebpf::start_check();
     let built =
         shown(
             Command::new("cargo")
                 .current_dir(root())
                 .args(["test", "--workspace", "--no-run"]),
         );
-    if let Some(closure) = closure {
-        closure
-            .join()
-            .map_err(|_| "the closure's thread died".to_owned())??;
-    }
+    // All have to end before the first error is told: nothing goes on behind our back.
+    let closure = closure.map(|thread| thread.join());
+    let kernel_side = kernel_side.join();
     built?;
+    if let Some(closure) = closure {
+        closure.map_err(|_| "the closure's thread died".to_owned())??;
+    }
+    let answer = kernel_side.map_err(|_| "the kernel side's thread died".to_owned())??;
+    eprintln!("\n{answer}");
 
     headline("Testing");
     let mut tests = Command::new("cargo");

@@ -28,8 +28,8 @@ pub struct Totals {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Values {
-    /// How many values there were.
-    pub count: u64,
+    /// Events whose value could not be read.
+    pub missing: u64,
     /// The sum's low 64 bits.
     pub sum_low: u64,
     /// The sum's high 64 bits: carries, and the signs of negative values.
@@ -48,7 +48,7 @@ pub struct Values {
 impl Default for Values {
     fn default() -> Self {
         Self {
-            count: 0,
+            missing: 0,
             sum_low: 0,
             sum_high: 0,
             max: 0,
@@ -79,8 +79,8 @@ pub struct GroupKey {
 pub struct Group {
     /// How many events there were.
     pub events: u64,
-    /// As [`Values::count`].
-    pub count: u64,
+    /// As [`Values::missing`].
+    pub missing: u64,
     /// As [`Values::sum_low`].
     pub sum_low: u64,
     /// As [`Values::sum_high`].

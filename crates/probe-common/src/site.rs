@@ -65,6 +65,10 @@ pub struct Limits {
     pub process: u32,
     /// 1 when an operand has an index register.
     pub indexed: u32,
+    /// How many registers the machine has: 21 in x86_64's `pt_regs`, 34 in aarch64's `user_pt_regs`.
+    pub registers: u32,
+    /// Makes the size a multiple of eight.
+    pub reserved: u32,
 }
 
 /// How to read one argument at one call site.

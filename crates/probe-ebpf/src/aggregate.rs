@@ -15,11 +15,13 @@ pub fn add_hit(hit: &Hit) {
             break;
         }
         let measure = &hit.site.measures[at];
-        let Some(value) = operand::read(hit, measure.arg) else {
+        let Some(values) = VALUES.get_ptr_mut(measure.values) else {
             continue;
         };
-        if let Some(values) = VALUES.get_ptr_mut(measure.values) {
-            record(hit, measure, values, value);
+        match operand::read(hit, measure.arg) {
+            Some(value) => record(hit, measure, values, value),
+            // SAFETY: `values` points to a map's whole value.
+            None => add(unsafe { &raw mut (*values).missing }, 1),
         }
     }
 }
@@ -29,7 +31,6 @@ fn record(hit: &Hit, measure: &Measure, values: *mut Values, value: u64) {
     let signed = measure.signed != 0;
     // SAFETY: `values` points to a map's whole value, here and below.
     unsafe {
-        add(&raw mut (*values).count, 1);
         if wants(measure, measure::SUM) {
             add_wide(
                 &raw mut (*values).sum_low,

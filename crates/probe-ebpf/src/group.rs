@@ -41,10 +41,10 @@ fn record(hit: &Hit, at: usize, group: *mut Group) {
         }
         let measure = &hit.site.measures[at];
         let Some(value) = operand::read(hit, measure.arg) else {
+            add(&raw mut (*group).missing, 1);
             return;
         };
         let signed = measure.signed != 0;
-        add(&raw mut (*group).count, 1);
         if wants(measure, measure::SUM) {
             add_wide(
                 &raw mut (*group).sum_low,
@@ -115,7 +115,7 @@ fn find(key: &GroupKey) -> Option<*mut Group> {
     }
     let new = Group {
         events: 0,
-        count: 0,
+        missing: 0,
         sum_low: 0,
         sum_high: 0,
         max: 0,

@@ -13,13 +13,21 @@ pub static LIMITS: Limits = Limits {
     operands: 0,
     process: 0,
     indexed: 0,
+    registers: 0,
+    reserved: 0,
 };
 
-/// Reads the limits. Volatile: what the compiler sees above is not what will be there.
+/// Reads one of them, for the macro.
+#[inline(always)]
+pub fn read(limit: &u32) -> u32 {
+    // SAFETY: nothing writes it while a program runs.
+    unsafe { core::ptr::from_ref(limit).read_volatile() }
+}
+
+/// Reads one of the limits. Volatile: what the compiler sees above is not what will be there.
 macro_rules! limit {
     ($field:ident) => {
-        // SAFETY: nothing writes it while a program runs.
-        unsafe { (&raw const crate::limits::LIMITS.$field).read_volatile() }
+        crate::limits::read(&crate::limits::LIMITS.$field)
     };
 }
 

@@ -20,6 +20,7 @@ mod atomic;
 mod group;
 mod limits;
 mod operand;
+mod registers;
 mod stream;
 
 use aya_ebpf::EbpfContext as _;
@@ -43,17 +44,23 @@ static GROUPS: PerCpuHashMap<GroupKey, Group> = PerCpuHashMap::with_max_entries(
 #[map]
 static EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
 
+use crate::limits::limit;
+use crate::registers::Registers;
+
 /// Where a program was hit: the call site, the probe's counters, and the registers.
-struct Hit {
+struct Hit<'a> {
     site: &'static Site,
     totals: *mut Totals,
-    registers: *const u8,
+    registers: &'a Registers,
     cookie: u32,
 }
 
 /// The hit, when it counts: the session runs, it is the right process, and every filter holds.
 #[inline(always)]
-fn hit(context: &ProbeContext) -> Option<Hit> {
+fn hit<'a, const ALL: bool>(
+    context: &ProbeContext,
+    registers: &'a mut Registers,
+) -> Option<Hit<'a>> {
     if CONTROL.get(0)?.running == 0 {
         return None;
     }
@@ -61,10 +68,14 @@ fn hit(context: &ProbeContext) -> Option<Hit> {
     let cookie = unsafe { bpf_get_attach_cookie(context.as_ptr()) } as u32;
     let site = SITES.get(cookie)?;
     let totals = TOTALS.get_ptr_mut(site.probe)?;
+    // Just counting takes none.
+    if ALL || limit!(filters) | limit!(measures) != 0 {
+        registers.fill(context.as_ptr().cast_const().cast());
+    }
     let hit = Hit {
         site,
         totals,
-        registers: context.as_ptr().cast_const().cast(),
+        registers,
         cookie,
     };
     (operand::right_process(&hit) && operand::filters_hold(&hit)).then_some(hit)
@@ -73,7 +84,8 @@ fn hit(context: &ProbeContext) -> Option<Hit> {
 /// Counts events and adds up arguments.
 #[uprobe]
 pub fn aggregate(context: ProbeContext) -> u32 {
-    if let Some(hit) = hit(&context) {
+    let mut registers = Registers::new();
+    if let Some(hit) = hit::<false>(&context, &mut registers) {
         aggregate::add_hit(&hit);
     }
     0
@@ -82,7 +94,8 @@ pub fn aggregate(context: ProbeContext) -> u32 {
 /// The same by key.
 #[uprobe]
 pub fn group(context: ProbeContext) -> u32 {
-    if let Some(hit) = hit(&context) {
+    let mut registers = Registers::new();
+    if let Some(hit) = hit::<true>(&context, &mut registers) {
         group::add_hit(&hit);
     }
     0
@@ -91,7 +104,8 @@ pub fn group(context: ProbeContext) -> u32 {
 /// Sends events whose strings and byte arrays are short.
 #[uprobe]
 pub fn stream_small(context: ProbeContext) -> u32 {
-    if let Some(hit) = hit(&context) {
+    let mut registers = Registers::new();
+    if let Some(hit) = hit::<true>(&context, &mut registers) {
         stream::send::<SMALL_DATA>(&hit);
     }
     0
@@ -100,15 +114,10 @@ pub fn stream_small(context: ProbeContext) -> u32 {
 /// Sends events with long ones.
 #[uprobe]
 pub fn stream_large(context: ProbeContext) -> u32 {
-    if let Some(hit) = hit(&context) {
+    let mut registers = Registers::new();
+    if let Some(hit) = hit::<true>(&context, &mut registers) {
         stream::send::<LARGE_DATA>(&hit);
     }
-    0
-}
-
-/// Does nothing: what a bare hit costs, for the benchmarks.
-#[uprobe]
-pub fn empty(_context: ProbeContext) -> u32 {
     0
 }
 

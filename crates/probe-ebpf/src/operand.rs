@@ -1,11 +1,11 @@
 //! Reads arguments as the site's operands say.
 
 use aya_ebpf::bindings::bpf_pidns_info;
-use aya_ebpf::helpers::bpf_probe_read_kernel;
 use aya_ebpf::helpers::generated::{bpf_get_ns_current_pid_tgid, bpf_probe_read_user};
 use probe_common::{Compare, MAX_FILTERS, NO_REGISTER, Operand, biased, operand};
 
 use crate::limits::limit;
+use crate::registers::Registers;
 use crate::{Hit, atomic};
 
 /// An argument, sign extended to 64 bits; none when its memory is not there or the operand is not known.
@@ -24,19 +24,19 @@ pub fn read(hit: &Hit, arg: u8) -> Option<u64> {
 
 /// As [`read`], without counting a failure.
 #[inline(always)]
-pub fn fetch(registers: *const u8, operand: &Operand) -> Option<u64> {
+pub fn fetch(registers: &Registers, operand: &Operand) -> Option<u64> {
     let mut value = operand.displacement as u64;
     if has(operand, operand::CONSTANT) {
         return Some(value);
     }
     if has(operand, operand::REGISTER) {
-        value = register(registers, operand.base)?;
+        value = registers.get(operand.base)?;
     } else if has(operand, operand::MEMORY) {
         if operand.base != NO_REGISTER {
-            value = value.wrapping_add(register(registers, operand.base)?);
+            value = value.wrapping_add(registers.get(operand.base)?);
         }
         if limit!(indexed) != 0 && operand.index != NO_REGISTER {
-            let index = register(registers, operand.index)?;
+            let index = registers.get(operand.index)?;
             value = value.wrapping_add(index << (operand.scale_shift & 3));
         }
         let mut bytes = 0_u64;
@@ -62,13 +62,6 @@ pub fn fetch(registers: *const u8, operand: &Operand) -> Option<u64> {
 #[inline(always)]
 fn has(operand: &Operand, kind: u8) -> bool {
     limit!(operands) & (1 << kind) != 0 && operand.kind == kind
-}
-
-/// A register. The verifier allows no load at an offset that it does not know, a copy it does.
-#[inline(always)]
-fn register(registers: *const u8, offset: u16) -> Option<u64> {
-    // SAFETY: a failing copy is an error, never a fault.
-    unsafe { bpf_probe_read_kernel(registers.add(usize::from(offset)).cast::<u64>()) }.ok()
 }
 
 /// Process and thread in the namespace of the session, and whether they were found there.

@@ -181,7 +181,7 @@ pub(super) fn read(plan: &Plan, ids: &[ProbeId], kernel: &Kernel) -> Result<Coun
         let (events, lost) = totals(&kernel.totals.get(&index, 0).map_err(failed)?);
         let measures = planned.measures.iter().map(|one| {
             let copies = kernel.values.get(&one.values, 0).map_err(failed)?;
-            Ok(measured(one, &copies))
+            Ok(measured(one, events, &copies))
         });
         let mut groups: Vec<_> = groups
             .remove(&index)
@@ -279,15 +279,15 @@ fn totals(copies: &[wire::Totals]) -> (u64, Lost) {
 }
 
 /// Adds up the CPUs' copies of what was measured.
-fn measured(planned: &PlannedMeasure, copies: &[wire::Values]) -> Measured {
+fn measured(planned: &PlannedMeasure, events: u64, copies: &[wire::Values]) -> Measured {
     let sums = copies.iter().map(|one| Sums {
-        count: one.count,
+        missing: one.missing,
         low: one.sum_low,
         high: one.sum_high,
         max: one.max,
         not_min: one.not_min,
     });
-    let mut measured = summed(planned, sums);
+    let mut measured = summed(planned, events, sums);
     measured.histogram = planned.measure.scale.map(|scale| {
         let mut counts = vec![0; BUCKETS];
         for one in copies {
@@ -302,37 +302,37 @@ fn measured(planned: &PlannedMeasure, copies: &[wire::Values]) -> Measured {
 
 /// Adds up the CPUs' copies of a group: events, and what was measured.
 fn group(planned: Option<&PlannedMeasure>, copies: &[wire::Group]) -> (u64, Option<Measured>) {
-    let events = copies.iter().map(|one| one.events).sum();
+    let events: u64 = copies.iter().map(|one| one.events).sum();
     let sums = copies.iter().map(|one| Sums {
-        count: one.count,
+        missing: one.missing,
         low: one.sum_low,
         high: one.sum_high,
         max: one.max,
         not_min: one.not_min,
     });
-    (events, planned.map(|planned| summed(planned, sums)))
+    (events, planned.map(|planned| summed(planned, events, sums)))
 }
 
 /// What [`wire::Values`] and [`wire::Group`] have in common.
 struct Sums {
-    count: u64,
+    missing: u64,
     low: u64,
     high: u64,
     max: u64,
     not_min: u64,
 }
 
-fn summed(planned: &PlannedMeasure, copies: impl Iterator<Item = Sums>) -> Measured {
-    let (mut count, mut sum, mut max, mut not_min) = (0, 0_i128, 0, 0);
+fn summed(planned: &PlannedMeasure, events: u64, copies: impl Iterator<Item = Sums>) -> Measured {
+    let (mut missing, mut sum, mut max, mut not_min) = (0, 0_i128, 0, 0);
     for one in copies {
-        count += one.count;
+        missing += one.missing;
         // The sign is in the high half.
         sum += (i128::from(one.high.cast_signed()) << 64) + i128::from(one.low);
-        if one.count > 0 {
-            max = max.max(one.max);
-            not_min = not_min.max(one.not_min);
-        }
+        // A CPU that saw nothing has zeroes, which is the least of either.
+        max = max.max(one.max);
+        not_min = not_min.max(one.not_min);
     }
+    let count = events.saturating_sub(missing);
     let value = |moved: u64| -> i128 {
         let bits = biased(moved, planned.signed);
         if planned.signed {

@@ -169,9 +169,11 @@ fn bytes_of(limits: Limits) -> [u8; size_of::<Limits>()] {
         operands,
         process,
         indexed,
+        registers,
+        reserved,
     } = limits;
     let words = [
-        filters, measures, what, args, parts, operands, process, indexed,
+        filters, measures, what, args, parts, operands, process, indexed, registers, reserved,
     ];
     let mut bytes = [0; size_of::<Limits>()];
     for (to, from) in bytes.chunks_exact_mut(4).zip(words) {

@@ -12,6 +12,13 @@ use crate::usdt::{ArgSpec, CallSite, Place, Tracepoint, Tracepoints};
 /// Equal steps that fit beside the two buckets for what lies outside.
 pub(super) const MAX_STEPS: u64 = wire::BUCKETS as u64 - 2;
 
+/// What a program's context holds.
+const REGISTERS: u32 = if cfg!(target_arch = "aarch64") {
+    34
+} else {
+    21
+};
+
 /// What the kernel side is told, and how to understand what it tells.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
@@ -25,7 +32,10 @@ pub(super) struct Plan {
 impl Plan {
     /// What no call site goes beyond.
     pub(super) fn limits(&self) -> Limits {
-        let mut limits = Limits::default();
+        let mut limits = Limits {
+            registers: REGISTERS,
+            ..Limits::default()
+        };
         for Site {
             process,
             filter_count,

@@ -1,7 +1,8 @@
 //! Operands in AT&T syntax: `%rax`, `$5`, `-20(%rbp)`, `8(%rsp,%rcx,8)`.
 
-use super::args::{Place, Undecodable, integer};
+use super::args::integer;
 use super::registers::{self, Reg};
+use super::spec::{Place, Undecodable};
 
 /// Where the operand after `@` lies.
 pub(super) fn place(operand: &str) -> Result<Place, Undecodable> {

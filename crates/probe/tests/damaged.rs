@@ -262,7 +262,7 @@ fn a_note_as_long_as_32_bits_can_say_is_refused() {
     }
 }
 
-/// Would be 60 GB to read: a hang. The notes are sound, and somebody else's.
+/// Would be 60 GB to read. The notes are sound, and somebody else's.
 #[test]
 fn a_small_file_cannot_name_its_notes_without_end() {
     let mut file = sound();
@@ -282,7 +282,7 @@ fn a_small_file_cannot_name_its_notes_without_end() {
     ));
 }
 
-/// Would be 60 GB to search: a hang.
+/// Would be 60 GB to search.
 #[test]
 fn names_without_an_end_are_not_searched_for_it() {
     let mut file = sound();

@@ -1,4 +1,4 @@
-//! `cargo xtask demo | test | bench`: everything a newcomer or a CI run needs, from a machine that has only Rust.
+//! `cargo xtask demo | test | bench | fuzz`: everything a newcomer or a CI run needs, from a machine that has only Rust.
 
 #![expect(
     clippy::print_stdout,
@@ -8,6 +8,7 @@
 
 mod bench;
 mod demo;
+mod fuzz;
 mod machine;
 mod room;
 mod run;
@@ -33,6 +34,8 @@ enum Task {
     Test(test::Args),
     /// Measure what the project promises; prints the figures, judges nothing.
     Bench(bench::Args),
+    /// Look for files and operands that the note reader falls over.
+    Fuzz(fuzz::Args),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Task::Demo(args) => demo::run(&args),
         Task::Test(args) => test::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

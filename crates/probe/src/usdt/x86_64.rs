@@ -146,6 +146,8 @@ mod tests {
             ("8(%rsp,%rcx,8)", "[rsp+rcx*8+8]"),
             ("(%rsp, %rcx)", "[rsp+rcx*1]"),
             ("-4(,%rax,4)", "[rax*4-4]"),
+            ("-88(%rsp,%rsi,4)", "[rsp+rsi*4-88]"),
+            ("0(%r13)", "[r13]"),
             ("%xmm3", "error: a floating point or vector value"),
             ("%st(1)", "error: a floating point or vector value"),
             ("%st", "error: a floating point or vector value"),
@@ -161,6 +163,10 @@ mod tests {
             ),
             (
                 "%fs:8(%rax)",
+                "error: in a segment such as thread-local storage",
+            ),
+            (
+                "%fs:of_thread@tpoff",
                 "error: in a segment such as thread-local storage",
             ),
             (

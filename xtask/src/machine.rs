@@ -6,6 +6,13 @@ use std::process::Command;
 use crate::Result;
 use crate::run::{as_root, behind_a_bar, headline};
 
+/// The header of each machine lies in a folder of its own on Debian.
+const SDT_H: &str = if cfg!(target_arch = "aarch64") {
+    "/usr/include/aarch64-linux-gnu/sys/sdt.h"
+} else {
+    "/usr/include/x86_64-linux-gnu/sys/sdt.h"
+};
+
 /// What is looked for, the package that has it, and why we need it.
 const NEEDED: &[(&str, &str, &str)] = &[
     (
@@ -25,6 +32,11 @@ const NEEDED: &[(&str, &str, &str)] = &[
         "readelf",
         "binutils",
         "reads tracepoints, to compare with ours",
+    ),
+    (
+        SDT_H,
+        "systemtap-sdt-dev",
+        "has sys/sdt.h, which the tests' tracepoints are made with",
     ),
     (
         "nix-instantiate",

@@ -1,4 +1,4 @@
-//! `cargo xtask demo | test | bench | ebpf`: everything a newcomer or a CI run needs, from a machine that has only Rust.
+//! `cargo xtask demo | test | bench | ebpf | fuzz`: everything a newcomer or a CI run needs, from a machine that has only Rust.
 
 #![expect(
     clippy::print_stdout,
@@ -9,6 +9,7 @@
 mod bench;
 mod demo;
 mod ebpf;
+mod fuzz;
 mod machine;
 mod room;
 mod run;
@@ -36,6 +37,8 @@ enum Task {
     Bench(bench::Args),
     /// Rebuild the kernel side of the probe engine: the object that is committed.
     Ebpf(ebpf::Args),
+    /// Look for files and operands that the note reader falls over.
+    Fuzz(fuzz::Args),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Ebpf(args) => ebpf::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,36 +1,22 @@
-//! Real programs, compiled here, and damaged ones.
+//! Real programs, compiled here, in the forms that linkers and strippers leave them in.
 
+use std::cell::Cell;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use probe::usdt::{self, Error, Malformed, Place, ProbeId};
-use proptest::prelude::*;
+use probe::usdt::{self, Error, Malformed, Place, ProbeId, ReadAt, Tracepoints};
 
-/// Made afresh by each run: nothing drops a static, so a temporary folder would stay behind.
-static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("probe-programs");
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
-});
-static PLAIN: LazyLock<PathBuf> = LazyLock::new(|| compile("plain", &["-O2"]));
-static GATED: LazyLock<PathBuf> = LazyLock::new(|| compile("gated", &["-O2", "-DSEMAPHORES"]));
-static PLAIN_BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| fs::read(&*PLAIN).unwrap());
+#[path = "common/programs.rs"]
+mod programs;
 
-fn compile(name: &str, flags: &[&str]) -> PathBuf {
-    let program = FOLDER.join(name);
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture.c");
-    let status = Command::new("cc")
-        .args(flags)
-        .arg("-o")
-        .args([&program, &source])
-        .status()
-        .expect("the tests need a C compiler: apt-get install gcc");
-    assert!(status.success(), "cc {flags:?} failed");
-    program
-}
+use programs::{FOLDER, fixture, made_by, run};
+
+static PLAIN: LazyLock<PathBuf> = LazyLock::new(|| fixture("plain", &["-O2"]));
+static GATED: LazyLock<PathBuf> =
+    LazyLock::new(|| fixture("gated", &["-O2", "-g", "-DSEMAPHORES"]));
 
 #[test]
 fn a_program_without_semaphores() {
@@ -95,47 +81,150 @@ fn offsets_lead_to_the_instruction_and_the_semaphore() {
 }
 
 #[test]
-fn readelf_says_the_same() {
-    let output = Command::new("readelf")
-        .args(["-nW"])
-        .arg(&*GATED)
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let found = usdt::read_file(&*GATED).unwrap();
-    for tracepoint in &found.tracepoints {
-        for site in &tracepoint.sites {
-            let semaphore = site.semaphore.unwrap().address;
-            let expected = format!("Location: {:#018x}, Base: ", site.address);
-            let line = text
-                .lines()
-                .find(|line| line.contains(&expected))
-                .unwrap_or_else(|| panic!("{expected} is not in:\n{text}"));
-            assert!(line.ends_with(&format!("Semaphore: {semaphore:#018x}")));
-        }
-    }
-}
-
-#[test]
 fn a_stripped_program_keeps_its_tracepoints() {
     let stripped = FOLDER.join("stripped");
-    let status = Command::new("strip")
-        .arg("-o")
-        .args([&stripped, &*GATED])
-        .status()
-        .unwrap();
-    assert!(status.success());
+    run(Command::new("strip").arg("-o").args([&stripped, &*GATED]));
     assert_eq!(
         usdt::read_file(&stripped).unwrap(),
         usdt::read_file(&*GATED).unwrap()
     );
 }
 
+/// Names and numbers of call sites, arguments and semaphores: what a way of linking does not change.
+fn outline(found: &Tracepoints) -> Vec<(String, usize, Vec<usize>, usize)> {
+    found
+        .tracepoints
+        .iter()
+        .map(|one| {
+            let args = one.sites.iter().map(|site| site.args.len()).collect();
+            let id = one.id.to_string();
+            (id, one.sites.len(), args, one.semaphores().len())
+        })
+        .collect()
+}
+
 #[test]
-fn the_size_of_the_file_does_not_matter() {
+fn however_a_program_is_linked_its_call_sites_lead_to_instructions() {
+    let expected = outline(&usdt::read_file(&*GATED).unwrap());
+    for (name, flags) in [
+        ("static", &["-static"] as &[&str]),
+        ("static-pie", &["-static-pie"]),
+        ("no-pie", &["-no-pie"]),
+        ("shared", &["-shared", "-fPIC"]),
+        (
+            "sections-collected",
+            &["-ffunction-sections", "-Wl,--gc-sections"],
+        ),
+    ] {
+        let mut all = vec!["-O2", "-DSEMAPHORES"];
+        all.extend(flags);
+        let program = fixture(name, &all);
+        let bytes = fs::read(&program).unwrap();
+        let found = usdt::read_file(&program).unwrap();
+        // A static program has glibc's own tracepoints where glibc was built with some.
+        let ours = Tracepoints {
+            machine: found.machine,
+            tracepoints: found
+                .tracepoints
+                .into_iter()
+                .filter(|one| one.id.provider == "fixture")
+                .collect(),
+        };
+        assert_eq!(outline(&ours), expected, "{name}");
+        for site in ours.tracepoints.iter().flat_map(|one| &one.sites) {
+            let at = usize::try_from(site.offset.unwrap()).unwrap();
+            let nop: &[u8] = if cfg!(target_arch = "x86_64") {
+                &[0x90]
+            } else {
+                &[0x1f, 0x20, 0x03, 0xd5]
+            };
+            assert!(bytes[at..].starts_with(nop), "{name}");
+            let at = usize::try_from(site.semaphore.unwrap().offset.unwrap()).unwrap();
+            assert_eq!(bytes[at..at + 2], [0, 0], "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_separate_debug_file_is_named() {
+    let debug = made_by(&["objcopy", "--only-keep-debug"], &GATED, "gated.debug");
+    let error = usdt::read_file(&debug).unwrap_err();
+    assert!(
+        matches!(
+            &error,
+            Error::Malformed {
+                source: Malformed::DebugFile,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    let help = miette::Diagnostic::help(&error).unwrap().to_string();
+    assert!(help.contains("name the program it belongs to"), "{help}");
+    // The program that was made for it is read.
+    let link = format!("--add-gnu-debuglink={}", debug.display());
+    let linked = made_by(&["objcopy", "--strip-debug", &link], &GATED, "linked");
+    assert_eq!(
+        usdt::read_file(&linked).unwrap(),
+        usdt::read_file(&*GATED).unwrap()
+    );
+}
+
+/// A debug build of 300 MB: the program's own bytes, then what a debugger wants, then the section table.
+struct Large {
+    program: Vec<u8>,
+    table: Vec<u8>,
+    size: u64,
+    read: Cell<usize>,
+}
+
+impl Large {
+    fn new(program: &Path) -> Self {
+        let mut program = fs::read(program).unwrap();
+        let size = 300 << 20;
+        let at = usize::try_from(u64::from_le_bytes(program[40..48].try_into().unwrap())).unwrap();
+        let table = program.split_off(at);
+        program[40..48].copy_from_slice(&(size - table.len() as u64).to_le_bytes());
+        Self {
+            program,
+            table,
+            size,
+            read: Cell::new(0),
+        }
+    }
+}
+
+impl ReadAt for Large {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.read.set(self.read.get() + buffer.len());
+        match offset.checked_sub(self.size - self.table.len() as u64) {
+            Some(inside) => self.table.read_at(inside, buffer),
+            None => self.program.read_at(offset, buffer),
+        }
+    }
+}
+
+#[test]
+fn headers_and_notes_are_all_that_is_read() {
+    let large = Large::new(&GATED);
+    assert_eq!(
+        usdt::read(&large).unwrap(),
+        usdt::read_file(&*GATED).unwrap()
+    );
+    // The section table is the most of it: some 40 sections, 64 bytes each.
+    let read = large.read.get();
+    assert!(read < 5000, "{read} bytes were read");
+    assert!(large.table.len() < read);
+}
+
+#[test]
+fn a_sparse_file_of_a_terabyte_is_read_too() {
     let large = FOLDER.join("large");
     fs::copy(&*PLAIN, &large).unwrap();
-    // A hole of a terabyte behind the program: reading any of it would show.
     let file = fs::OpenOptions::new().write(true).open(&large).unwrap();
     if file.set_len(1 << 40).is_err() {
         // Some file systems have smaller limits; 8 GiB is beyond every buffer too.
@@ -148,175 +237,6 @@ fn the_size_of_the_file_does_not_matter() {
 fn a_program_built_without_usdt_has_none() {
     let source = FOLDER.join("none.c");
     fs::write(&source, "int main(void) { return 0; }\n").unwrap();
-    let program = FOLDER.join("none");
-    let status = Command::new("cc")
-        .arg("-o")
-        .args([&program, &source])
-        .status()
-        .unwrap();
-    assert!(status.success());
+    let program = programs::compile("cc", "none", &source, &[]);
     assert_eq!(usdt::read_file(&program).unwrap().tracepoints, []);
-}
-
-#[test]
-fn what_is_no_program_is_named() {
-    let folder = &*FOLDER;
-    let file = |name: &str, bytes: &[u8]| {
-        let path = folder.join(name);
-        fs::write(&path, bytes).unwrap();
-        path
-    };
-    let changed = |at: usize, byte: u8| {
-        let mut bytes = PLAIN_BYTES.clone();
-        bytes[at] = byte;
-        bytes
-    };
-    let fifo = folder.join("fifo");
-    let made = Command::new("mkfifo").arg(&fifo).status().unwrap();
-    assert!(made.success());
-    let cases = [
-        (folder.join("absent"), "cannot open"),
-        (folder.clone(), "is a directory, not a program"),
-        (fifo, "is a FIFO, not a program"),
-        ("/dev/null".into(), "is a device, not a program"),
-        (file("empty", b""), "the file is empty"),
-        (
-            file("script", b"#!/bin/sh\n"),
-            "this is a script, not a program",
-        ),
-        (file("text", b"hello"), "this is not an ELF file"),
-        (file("magic", b"\x7fELF"), "this is not an ELF file"),
-        (file("bits32", &changed(4, 1)), "this is a 32-bit program"),
-        (file("big", &changed(5, 2)), "this is a big-endian program"),
-        (file("class9", &changed(4, 9)), "name no word size"),
-        (file("object", &changed(16, 1)), "cannot be run (type 1)"),
-        (
-            file("short", &PLAIN_BYTES[..20]),
-            "the file header would end at byte 64",
-        ),
-        (
-            file("cut", &PLAIN_BYTES[..4096]),
-            "the section table would end",
-        ),
-    ];
-    for (path, says) in cases {
-        let error = usdt::read_file(&path).unwrap_err();
-        let mut text = error.to_string();
-        if let Some(source) = std::error::Error::source(&error) {
-            text = format!("{text}: {source}");
-        }
-        assert!(text.contains(says), "{}: {text}", path.display());
-        assert!(
-            miette::Diagnostic::help(&error).is_some(),
-            "{} has no way out",
-            path.display()
-        );
-    }
-}
-
-/// The header fields that carry counts and places, by their offset in the ELF header and their width.
-const FIELDS: [(usize, usize); 8] = [
-    (32, 8), // e_phoff
-    (40, 8), // e_shoff
-    (54, 2), // e_phentsize
-    (56, 2), // e_phnum
-    (58, 2), // e_shentsize
-    (60, 2), // e_shnum
-    (62, 2), // e_shstrndx
-    (16, 2), // e_type
-];
-
-#[test]
-fn huge_counts_are_refused_before_anything_is_allocated() {
-    for (at, width) in FIELDS {
-        let mut bytes = PLAIN_BYTES.clone();
-        bytes[at..at + width].fill(0xff);
-        let error = usdt::read(&bytes).unwrap_err();
-        assert!(!matches!(error, Malformed::Io { .. }), "{at}: {error}");
-    }
-    // No count in the header: the first section's size says it, here 2^64 - 1.
-    let mut bytes = PLAIN_BYTES.clone();
-    let table = u64::from_le_bytes(bytes[40..48].try_into().unwrap()) as usize;
-    bytes[60..62].fill(0);
-    bytes[table + 32..table + 40].fill(0xff);
-    assert!(matches!(
-        usdt::read(&bytes),
-        Err(Malformed::TooLarge { .. })
-    ));
-}
-
-#[test]
-fn a_file_that_shrinks_while_it_is_read_is_an_error() {
-    struct Shrinking(Vec<u8>);
-    impl usdt::ReadAt for Shrinking {
-        fn size(&self) -> u64 {
-            self.0.len() as u64 * 2
-        }
-        fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<()> {
-            self.0.read_at(offset, buffer)
-        }
-    }
-    let half = PLAIN_BYTES[..PLAIN_BYTES.len() / 2].to_vec();
-    assert!(matches!(
-        usdt::read(&Shrinking(half)),
-        Err(Malformed::Io { .. })
-    ));
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
-
-    /// Any bytes at any places: an answer or an error, never a panic.
-    #[test]
-    fn damage_is_never_a_panic(
-        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20),
-        cut in prop::option::weighted(0.2, any::<prop::sample::Index>()),
-    ) {
-        let mut bytes = PLAIN_BYTES.clone();
-        for (at, byte) in changes {
-            let at = at.index(bytes.len());
-            bytes[at] = byte;
-        }
-        if let Some(cut) = cut {
-            bytes.truncate(cut.index(bytes.len()));
-        }
-        let _ = usdt::read(&bytes);
-    }
-
-    /// The same where it hurts: headers, section table and notes, which are a small part of the file.
-    #[test]
-    fn damage_to_the_tables_is_never_a_panic(
-        changes in prop::collection::vec((0_usize..3, any::<prop::sample::Index>(), any::<u64>()), 1..6),
-    ) {
-        let mut bytes = PLAIN_BYTES.clone();
-        let table = u64::from_le_bytes(bytes[40..48].try_into().unwrap()) as usize;
-        let notes = bytes.windows(7).position(|window| window == b"stapsdt").unwrap() - 12;
-        let places = [0..0x400, table..bytes.len(), notes..notes + 0x180];
-        for (place, at, value) in changes {
-            let place = places[place].clone();
-            let at = place.start + at.index(place.len()) / 4 * 4;
-            let end = (at + 8).min(bytes.len());
-            bytes[at..end].copy_from_slice(&value.to_le_bytes()[..end - at]);
-        }
-        if let Ok(found) = usdt::read(&bytes) {
-            for tracepoint in &found.tracepoints {
-                prop_assert!(!tracepoint.sites.is_empty());
-            }
-        }
-    }
-}
-
-#[test]
-fn the_error_names_the_file_and_keeps_the_cause() {
-    let path = FOLDER.join("nothing");
-    fs::write(&path, b"").unwrap();
-    let error = usdt::read_file(&path).unwrap_err();
-    assert!(matches!(
-        error,
-        Error::Malformed {
-            source: Malformed::Empty,
-            ..
-        }
-    ));
-    assert!(error.to_string().contains(&path.display().to_string()));
 }

@@ -1,7 +1,8 @@
 //! Operands in aarch64 syntax: `x0`, `5`, `[sp, 16]`, `[x0, x1, lsl 3]`.
 
-use super::args::{Place, Undecodable, integer};
+use super::args::integer;
 use super::registers::{self, Reg};
+use super::spec::{Place, Undecodable};
 
 /// Where the operand after `@` lies.
 pub(super) fn place(operand: &str) -> Result<Place, Undecodable> {

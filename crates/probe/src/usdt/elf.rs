@@ -5,48 +5,28 @@
 //! length is checked against the file's before anything is allocated, and has a bound of its own: a file of
 //! zeros with a length of a terabyte costs nothing to make.
 
-use std::io;
-
 use object::LittleEndian as LE;
 use object::elf::{
     self, EM_AARCH64, EM_X86_64, ET_DYN, ET_EXEC, FileHeader64, ProgramHeader64, SectionHeader64,
 };
-use object::pod::{self, Pod};
+use object::pod::Pod;
 
-/// Linked programs have some dozens of sections; -ffunction-sections keeps tens of thousands, in objects.
-const MAX_SECTIONS: u64 = 1 << 16;
-/// As many as the header's 16 bits can say; programs have about a dozen.
+use super::malformed::Malformed;
+use super::read_at::{ReadAt, read, structures, within};
+
+/// Linked programs have some dozens of sections. More than a linker script ever made, and beyond the 65279
+/// that the header's 16 bits can say.
+const MAX_SECTIONS: u64 = 1 << 17;
+/// Programs have about a dozen; one more than the header's 16 bits can say.
 const MAX_SEGMENTS: u64 = 1 << 16;
-/// The names of all sections. bitcoind's are 400 bytes.
-const MAX_NAMES: u64 = 1 << 20;
-/// One note section. bitcoind's 20 tracepoints take 3 KiB; the largest known programs stay below 1 MiB.
+/// The names of all sections. bitcoind's are 400 bytes; 32 bytes for each of the most.
+const MAX_NAMES: u64 = 4 << 20;
+/// All note sections together. bitcoind's 20 tracepoints take 3 KiB; the largest known programs stay below
+/// 1 MiB. Together, because headers that name the same bytes again and again cost a file nothing.
 const MAX_NOTES: u64 = 4 << 20;
 
-/// Bytes that can be read at a place.
-pub trait ReadAt {
-    /// How many there are.
-    fn size(&self) -> u64;
-    /// Fills `buffer` with the bytes at `offset`.
-    ///
-    /// # Errors
-    /// What the operating system says; `UnexpectedEof` when the file has become shorter.
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()>;
-}
-
-impl ReadAt for Vec<u8> {
-    fn size(&self) -> u64 {
-        self.len() as u64
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        let bytes = usize::try_from(offset)
-            .ok()
-            .and_then(|start| self.get(start..start.checked_add(buffer.len())?))
-            .ok_or(io::ErrorKind::UnexpectedEof)?;
-        buffer.copy_from_slice(bytes);
-        Ok(())
-    }
-}
+/// What the errors call the section that is looked for.
+const NOTES: &str = "the tracepoints' notes";
 
 /// The processor a file was built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,87 +58,6 @@ impl std::fmt::Display for Machine {
             Self::Other(number) => write!(f, "ELF machine {number}"),
         }
     }
-}
-
-/// Why the tracepoints of a file cannot be told.
-#[derive(Debug, thiserror::Error, miette::Diagnostic)]
-pub enum Malformed {
-    /// No bytes at all: a build or a copy that was cut short.
-    #[error("the file is empty")]
-    #[diagnostic(help("build or copy it again"))]
-    Empty,
-    /// A script: on NixOS and in Python environments programs often are.
-    #[error("this is a script, not a program")]
-    #[diagnostic(help("name the program that the script starts"))]
-    Script,
-    /// Anything else that does not begin like an ELF file.
-    #[error("this is not an ELF file, which all Linux programs are")]
-    #[diagnostic(help("name the program itself, such as build/bin/bitcoind"))]
-    NotElf,
-    /// A program for 32-bit processors.
-    #[error("this is a 32-bit program; only 64-bit ones are read here")]
-    #[diagnostic(help("`readelf -n` shows the notes of any program"))]
-    Bits32,
-    /// A program for processors such as s390x.
-    #[error("this is a big-endian program; only little-endian ones are read here")]
-    #[diagnostic(help("`readelf -n` shows the notes of any program"))]
-    BigEndian,
-    /// An object file or a core dump.
-    #[error(
-        "this is an ELF file that cannot be run (type {kind}), such as an object file or a core dump"
-    )]
-    #[diagnostic(help(
-        "the addresses of tracepoints are known only once a program is linked: name the program"
-    ))]
-    NotLinked {
-        /// `e_type`.
-        kind: u16,
-    },
-    /// Headers that name bytes the file does not have.
-    #[error("the file is damaged: {what} would end at byte {end}, the file at byte {size}")]
-    #[diagnostic(help("build or copy it again: it was probably cut short"))]
-    BeyondEnd {
-        /// What the bytes should have been.
-        what: &'static str,
-        /// The first byte after it.
-        end: u128,
-        /// The file's length in bytes.
-        size: u64,
-    },
-    /// Headers with numbers no linker writes.
-    #[error("the file is damaged: {what} says {found}, and {limit} is the most a program can have")]
-    #[diagnostic(help("build or copy it again"))]
-    TooLarge {
-        /// Whose number it is.
-        what: &'static str,
-        /// The number.
-        found: u64,
-        /// What is accepted.
-        limit: u64,
-    },
-    /// Headers that contradict themselves.
-    #[error("the file is damaged: {what}")]
-    #[diagnostic(help("build or copy it again"))]
-    Header {
-        /// What is wrong.
-        what: &'static str,
-    },
-    /// A note that cannot be read.
-    #[error("the note at byte {offset} of the file is damaged: {why}")]
-    #[diagnostic(help("build the program again"))]
-    Note {
-        /// Where it begins.
-        offset: u64,
-        /// What is wrong.
-        why: &'static str,
-    },
-    /// The operating system failed.
-    #[error("the file could not be read")]
-    Io {
-        /// Its reason.
-        #[from]
-        source: io::Error,
-    },
 }
 
 /// What an address is wanted for: the same address may lie in two segments of a damaged file.
@@ -203,27 +102,29 @@ impl Elf {
             EM_AARCH64 => Machine::Aarch64,
             other => Machine::Other(other),
         };
-        let sections = section_headers(file, &header)?;
-        let names = section_names(file, &header, &sections)?;
+        let table = section_table(file, &header)?;
+        let sections = structures(&table);
+        if is_debug_file(sections) {
+            return Err(Malformed::DebugFile);
+        }
+        let names = section_names(file, &header, sections)?;
         let mut elf = Self {
             machine,
             stapsdt_base: None,
-            segments: segments(file, &header)?,
+            segments: segments(file, &header, sections)?,
             notes: Vec::new(),
         };
-        for section in &sections {
-            match name_at(&names, section.sh_name.get(LE)) {
-                b".stapsdt.base" => elf.stapsdt_base = Some(section.sh_addr.get(LE)),
-                b".note.stapsdt" if section.sh_type.get(LE) == elf::SHT_NOTE => {
-                    elf.notes.push(NoteSection {
-                        offset: section.sh_offset.get(LE),
-                        size: section.sh_size.get(LE),
-                        alignment: section.sh_addralign.get(LE),
-                    });
-                }
-                _ => {}
+        for section in sections {
+            let name = section.sh_name.get(LE);
+            if is_named(&names, name, b".stapsdt.base\0") {
+                elf.stapsdt_base = Some(section.sh_addr.get(LE));
+            } else if is_named(&names, name, b".note.stapsdt\0") {
+                elf.notes.push(note_section(section)?);
             }
         }
+        let all = elf.notes.iter().map(|section| section.size);
+        let all = all.fold(0, u64::saturating_add);
+        within(NOTES, all, MAX_NOTES.min(file.size()))?;
         Ok(elf)
     }
 
@@ -236,9 +137,7 @@ impl Elf {
         file: &dyn ReadAt,
         section: &NoteSection,
     ) -> Result<Vec<u8>, Malformed> {
-        const WHAT: &str = "the tracepoints' notes";
-        within(WHAT, section.size, MAX_NOTES)?;
-        read_bytes(file, WHAT, section.offset, section.size)
+        read(file, NOTES, section.offset, section.size)
     }
 
     /// Where in the file the byte at a virtual address lies.
@@ -275,8 +174,7 @@ fn file_header(file: &dyn ReadAt) -> Result<FileHeader64<LE>, Malformed> {
         }
         _ => return Err(Malformed::NotElf),
     }
-    let headers: Vec<FileHeader64<LE>> = read_pods(file, "the file header", 0, 1)?;
-    let header = headers[0];
+    let header = first::<FileHeader64<LE>>(file, "the file header", 0)?;
     let kind = header.e_type.get(LE);
     if kind != ET_EXEC && kind != ET_DYN {
         return Err(Malformed::NotLinked { kind });
@@ -284,30 +182,58 @@ fn file_header(file: &dyn ReadAt) -> Result<FileHeader64<LE>, Malformed> {
     Ok(header)
 }
 
-fn section_headers(
-    file: &dyn ReadAt,
-    header: &FileHeader64<LE>,
-) -> Result<Vec<SectionHeader64<LE>>, Malformed> {
+/// The section headers as bytes, of whole headers.
+fn section_table(file: &dyn ReadAt, header: &FileHeader64<LE>) -> Result<Vec<u8>, Malformed> {
+    const SIZE: usize = size_of::<SectionHeader64<LE>>();
     const WHAT: &str = "the section table";
     let offset = header.e_shoff.get(LE);
-    // No table at all: a program stripped to the bone, which has lost its notes too.
+    // Notes are not loaded, so no program header leads to them. Taking such a program for one without
+    // tracepoints would send people to build what they have.
     if offset == 0 {
-        return Ok(Vec::new());
+        return Err(Malformed::NoSections);
     }
-    if usize::from(header.e_shentsize.get(LE)) != size_of::<SectionHeader64<LE>>() {
+    if usize::from(header.e_shentsize.get(LE)) != SIZE {
         return Err(Malformed::Header {
             what: "its section table has entries of a wrong size",
         });
     }
     let count = match header.e_shnum.get(LE) {
         // More than 16 bits can say: the first section's size says it.
-        0 => read_pods::<SectionHeader64<LE>>(file, WHAT, offset, 1)?[0]
+        0 => first::<SectionHeader64<LE>>(file, WHAT, offset)?
             .sh_size
             .get(LE),
         count => u64::from(count),
     };
+    if count == 0 {
+        return Err(Malformed::NoSections);
+    }
     within(WHAT, count, MAX_SECTIONS)?;
-    read_pods(file, WHAT, offset, count)
+    read(file, WHAT, offset, count * SIZE as u64)
+}
+
+/// `objcopy --only-keep-debug` keeps the headers of the code and leaves out its bytes. Its notes are still
+/// there, and would lead a uprobe into the middle of something else.
+fn is_debug_file(sections: &[SectionHeader64<LE>]) -> bool {
+    let mut code = sections
+        .iter()
+        .filter(|section| section.sh_flags.get(LE) & u64::from(elf::SHF_EXECINSTR) != 0)
+        .map(|section| section.sh_type.get(LE))
+        .peekable();
+    code.peek().is_some() && code.all(|kind| kind == elf::SHT_NOBITS)
+}
+
+fn note_section(section: &SectionHeader64<LE>) -> Result<NoteSection, Malformed> {
+    match section.sh_type.get(LE) {
+        elf::SHT_NOTE => Ok(NoteSection {
+            offset: section.sh_offset.get(LE),
+            size: section.sh_size.get(LE),
+            alignment: section.sh_addralign.get(LE),
+        }),
+        elf::SHT_NOBITS => Err(Malformed::DebugFile),
+        _ => Err(Malformed::Header {
+            what: "its section .note.stapsdt is not marked as holding notes",
+        }),
+    }
 }
 
 fn section_names(
@@ -316,40 +242,52 @@ fn section_names(
     sections: &[SectionHeader64<LE>],
 ) -> Result<Vec<u8>, Malformed> {
     const WHAT: &str = "the names of the sections";
-    let Some(first) = sections.first() else {
-        return Ok(Vec::new());
-    };
     let index = match header.e_shstrndx.get(LE) {
-        elf::SHN_XINDEX => first.sh_link.get(LE) as usize,
-        index => usize::from(index),
+        elf::SHN_XINDEX => sections.first().map(|first| first.sh_link.get(LE) as usize),
+        index => Some(usize::from(index)),
     };
     // Without names no section would be the notes', and a damaged program would pass as one without USDT.
-    let section = sections
-        .get(index)
+    let section = index
+        .and_then(|index| sections.get(index))
         .filter(|section| section.sh_type.get(LE) == elf::SHT_STRTAB)
         .ok_or(Malformed::Header {
             what: "no section holds the names of the sections",
         })?;
     let size = section.sh_size.get(LE);
     within(WHAT, size, MAX_NAMES)?;
-    read_bytes(file, WHAT, section.sh_offset.get(LE), size)
+    read(file, WHAT, section.sh_offset.get(LE), size)
 }
 
-fn segments(file: &dyn ReadAt, header: &FileHeader64<LE>) -> Result<Vec<Segment>, Malformed> {
+fn segments(
+    file: &dyn ReadAt,
+    header: &FileHeader64<LE>,
+    sections: &[SectionHeader64<LE>],
+) -> Result<Vec<Segment>, Malformed> {
+    const SIZE: usize = size_of::<ProgramHeader64<LE>>();
     const WHAT: &str = "the program headers";
     let offset = header.e_phoff.get(LE);
-    let count = u64::from(header.e_phnum.get(LE));
+    let count = match header.e_phnum.get(LE) {
+        // As with sections, the first section says how many when they are at least that many.
+        elf::PN_XNUM => sections
+            .first()
+            .map(|first| u64::from(first.sh_info.get(LE)))
+            .filter(|count| *count >= u64::from(elf::PN_XNUM))
+            .unwrap_or(0),
+        count => u64::from(count),
+    };
     if offset == 0 || count == 0 {
-        return Ok(Vec::new());
+        return Err(Malformed::Header {
+            what: "it has no program headers, which say what of it is loaded and where",
+        });
     }
-    if usize::from(header.e_phentsize.get(LE)) != size_of::<ProgramHeader64<LE>>() {
+    if usize::from(header.e_phentsize.get(LE)) != SIZE {
         return Err(Malformed::Header {
             what: "its program headers have a wrong size",
         });
     }
     within(WHAT, count, MAX_SEGMENTS)?;
-    let headers: Vec<ProgramHeader64<LE>> = read_pods(file, WHAT, offset, count)?;
-    Ok(headers
+    let table = read(file, WHAT, offset, count * SIZE as u64)?;
+    Ok(structures::<ProgramHeader64<LE>>(&table)
         .iter()
         .filter(|one| one.p_type.get(LE) == elf::PT_LOAD)
         .map(|one| Segment {
@@ -361,50 +299,17 @@ fn segments(file: &dyn ReadAt, header: &FileHeader64<LE>) -> Result<Vec<Segment>
         .collect())
 }
 
-/// The NUL-terminated name at a place; empty when there is none, which is nobody's name.
-fn name_at(names: &[u8], at: u32) -> &[u8] {
-    let rest = names.get(at as usize..).unwrap_or_default();
-    rest.split(|byte| *byte == 0).next().unwrap_or_default()
+/// Whether the NUL-terminated name at a place is this one. The name is not looked for its end first:
+/// a hundred thousand sections may all name the start of four million bytes without a NUL.
+fn is_named(names: &[u8], at: u32, name: &[u8]) -> bool {
+    names
+        .get(at as usize..)
+        .is_some_and(|rest| rest.starts_with(name))
 }
 
-fn within(what: &'static str, found: u64, limit: u64) -> Result<(), Malformed> {
-    if found > limit {
-        return Err(Malformed::TooLarge { what, found, limit });
-    }
-    Ok(())
-}
-
-fn read_bytes(
-    file: &dyn ReadAt,
-    what: &'static str,
-    offset: u64,
-    length: u64,
-) -> Result<Vec<u8>, Malformed> {
-    let end = u128::from(offset) + u128::from(length);
-    if end > u128::from(file.size()) {
-        return Err(Malformed::BeyondEnd {
-            what,
-            end,
-            size: file.size(),
-        });
-    }
-    // All lengths have passed `within`, so they fit any `usize`.
-    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-    file.read_at(offset, &mut bytes)?;
-    Ok(bytes)
-}
-
-fn read_pods<T: Pod>(
-    file: &dyn ReadAt,
-    what: &'static str,
-    offset: u64,
-    count: u64,
-) -> Result<Vec<T>, Malformed> {
-    let length = count.saturating_mul(size_of::<T>() as u64);
-    let bytes = read_bytes(file, what, offset, length)?;
-    // With `object`'s feature `unaligned` its structures are byte arrays, which any address suits.
-    match pod::slice_from_all_bytes(&bytes) {
-        Ok(values) => Ok(values.to_vec()),
-        Err(()) => Err(Malformed::Header { what }),
-    }
+/// The structure at a place.
+fn first<T: Pod>(file: &dyn ReadAt, what: &'static str, offset: u64) -> Result<T, Malformed> {
+    let bytes = read(file, what, offset, size_of::<T>() as u64)?;
+    let first = structures(&bytes).first().copied();
+    first.ok_or(Malformed::Header { what })
 }

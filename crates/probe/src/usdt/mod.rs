@@ -7,8 +7,12 @@
 mod aarch64;
 mod args;
 mod elf;
+mod malformed;
 mod note;
+mod operands;
+mod read_at;
 mod registers;
+mod spec;
 mod x86_64;
 
 use std::borrow::Cow;
@@ -16,10 +20,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-pub use self::args::{Arg, ArgSpec, Place, Undecodable};
-pub use self::elf::{Machine, Malformed, ReadAt};
+pub use self::elf::Machine;
+pub use self::malformed::Malformed;
 pub use self::note::Note;
+pub use self::read_at::ReadAt;
 pub use self::registers::Reg;
+pub use self::spec::{Arg, ArgSpec, Place, Undecodable};
 pub use crate::file::{Error, open_file, read_file};
 
 /// The name of a tracepoint, shown as `net:inbound_message`.
@@ -133,6 +139,27 @@ pub struct CallSite {
     pub args: Vec<Arg>,
 }
 
+impl CallSite {
+    /// Whether another note tells of this very call site; hooking it twice would count each event twice.
+    /// Linkers that fold equal functions (`--icf`) keep the notes of all of them, and equal machine code may
+    /// come of types that differ in sign: such an argument is told in two ways.
+    fn take_in(&mut self, other: &mut Self) -> bool {
+        if (self.address, self.semaphore) != (other.address, other.semaphore) {
+            return false;
+        }
+        if other.args.len() > self.args.len() {
+            std::mem::swap(&mut self.args, &mut other.args);
+        }
+        let mut theirs = other.args.iter();
+        for arg in &mut self.args {
+            if theirs.next().is_none_or(|their| their.spec != arg.spec) {
+                arg.spec = Err(Undecodable::Ambiguous);
+            }
+        }
+        true
+    }
+}
+
 /// A `u16` that tracers raise so that the program prepares and fires a tracepoint at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Semaphore {
@@ -167,7 +194,8 @@ pub fn read(file: &dyn ReadAt) -> Result<Tracepoints, Malformed> {
         tracepoints: by_id
             .into_iter()
             .map(|(id, mut sites)| {
-                sites.sort_by_key(|site| site.address);
+                sites.sort_by_key(|site| (site.address, site.semaphore.map(|one| one.address)));
+                sites.dedup_by(|later, first| first.take_in(later));
                 Tracepoint { id, sites }
             })
             .collect(),
@@ -177,9 +205,11 @@ pub fn read(file: &dyn ReadAt) -> Result<Tracepoints, Malformed> {
 fn call_site(elf: &elf::Elf, note: &Note) -> CallSite {
     // Prelink moves a program's sections without touching its notes; the note says where `.stapsdt.base` was
     // when it was linked, and how far that section moved is how far everything did.
-    let moved = elf
-        .stapsdt_base
-        .map_or(0, |base| base.wrapping_sub(note.base));
+    // 0 is what a weak symbol is when the linker threw its section away.
+    let moved = match elf.stapsdt_base {
+        Some(base) if note.base != 0 => base.wrapping_sub(note.base),
+        _ => 0,
+    };
     let address = note.location.wrapping_add(moved);
     let semaphore = (note.semaphore != 0).then(|| {
         let address = note.semaphore.wrapping_add(moved);

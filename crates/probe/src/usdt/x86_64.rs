@@ -1,7 +1,8 @@
 //! Operands in AT&T syntax: `%rax`, `$5`, `-20(%rbp)`, `8(%rsp,%rcx,8)`.
 
-use super::args::{Place, Undecodable, integer};
+use super::args::integer;
 use super::registers::{self, Reg};
+use super::spec::{Place, Undecodable};
 
 /// Where the operand after `@` lies.
 pub(super) fn place(operand: &str) -> Result<Place, Undecodable> {
@@ -145,6 +146,8 @@ mod tests {
             ("8(%rsp,%rcx,8)", "[rsp+rcx*8+8]"),
             ("(%rsp, %rcx)", "[rsp+rcx*1]"),
             ("-4(,%rax,4)", "[rax*4-4]"),
+            ("-88(%rsp,%rsi,4)", "[rsp+rsi*4-88]"),
+            ("0(%r13)", "[r13]"),
             ("%xmm3", "error: a floating point or vector value"),
             ("%st(1)", "error: a floating point or vector value"),
             ("%st", "error: a floating point or vector value"),
@@ -160,6 +163,10 @@ mod tests {
             ),
             (
                 "%fs:8(%rax)",
+                "error: in a segment such as thread-local storage",
+            ),
+            (
+                "%fs:of_thread@tpoff",
                 "error: in a segment such as thread-local storage",
             ),
             (

@@ -1,0 +1,360 @@
+//! What is no program, and damaged programs: a clear error, never a panic, a hang or a wrong answer.
+
+use std::fs;
+use std::process::Command;
+use std::sync::LazyLock;
+
+use probe::usdt::{self, Error, Malformed};
+use proptest::prelude::*;
+
+#[expect(dead_code, reason = "other tests use the rest")]
+#[path = "common/elf.rs"]
+mod elf;
+#[expect(dead_code, reason = "other tests use the rest")]
+#[path = "common/programs.rs"]
+mod programs;
+
+use elf::{Elf, Section};
+use programs::{FOLDER, run};
+
+static PLAIN_BYTES: LazyLock<Vec<u8>> =
+    LazyLock::new(|| fs::read(programs::fixture("plain", &["-O2"])).unwrap());
+
+#[test]
+fn what_is_no_program_is_named() {
+    let folder = &*FOLDER;
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    let changed = |at: usize, byte: u8| {
+        let mut bytes = PLAIN_BYTES.clone();
+        bytes[at] = byte;
+        bytes
+    };
+    let fifo = folder.join("fifo");
+    run(Command::new("mkfifo").arg(&fifo));
+    let cases = [
+        (folder.join("absent"), "cannot open"),
+        (folder.clone(), "is a directory, not a program"),
+        (fifo, "is a FIFO, not a program"),
+        ("/dev/null".into(), "is a device, not a program"),
+        (file("empty", b""), "the file is empty"),
+        (
+            file("script", b"#!/bin/sh\n"),
+            "this is a script, not a program",
+        ),
+        (file("text", b"hello"), "this is not an ELF file"),
+        (file("magic", b"\x7fELF"), "this is not an ELF file"),
+        (file("bits32", &changed(4, 1)), "this is a 32-bit program"),
+        (file("big", &changed(5, 2)), "this is a big-endian program"),
+        (file("class9", &changed(4, 9)), "name no word size"),
+        (file("object", &changed(16, 1)), "cannot be run (type 1)"),
+        (
+            file("short", &PLAIN_BYTES[..20]),
+            "the file header would end at byte 64",
+        ),
+        (
+            file("cut", &PLAIN_BYTES[..4096]),
+            "the section table would end",
+        ),
+    ];
+    for (path, says) in cases {
+        let error = usdt::read_file(&path).unwrap_err();
+        let mut text = error.to_string();
+        if let Some(source) = std::error::Error::source(&error) {
+            text = format!("{text}: {source}");
+        }
+        assert!(text.contains(says), "{}: {text}", path.display());
+        assert!(
+            miette::Diagnostic::help(&error).is_some(),
+            "{} has no way out",
+            path.display()
+        );
+    }
+}
+
+/// The header fields that carry counts and places, by their offset in the ELF header and their width.
+const FIELDS: [(usize, usize); 8] = [
+    (32, 8), // e_phoff
+    (40, 8), // e_shoff
+    (54, 2), // e_phentsize
+    (56, 2), // e_phnum
+    (58, 2), // e_shentsize
+    (60, 2), // e_shnum
+    (62, 2), // e_shstrndx
+    (16, 2), // e_type
+];
+
+#[test]
+fn huge_counts_are_refused_before_anything_is_allocated() {
+    for (at, width) in FIELDS {
+        let mut bytes = PLAIN_BYTES.clone();
+        bytes[at..at + width].fill(0xff);
+        let error = usdt::read(&bytes).unwrap_err();
+        assert!(!matches!(error, Malformed::Io { .. }), "{at}: {error}");
+    }
+    // No count in the header: the first section's size says it, here 2^64 - 1.
+    let mut bytes = PLAIN_BYTES.clone();
+    let table = u64::from_le_bytes(bytes[40..48].try_into().unwrap()) as usize;
+    bytes[60..62].fill(0);
+    bytes[table + 32..table + 40].fill(0xff);
+    assert!(matches!(
+        usdt::read(&bytes),
+        Err(Malformed::TooLarge { .. })
+    ));
+}
+
+#[test]
+fn a_file_that_shrinks_while_it_is_read_is_an_error() {
+    struct Shrinking(Vec<u8>);
+    impl usdt::ReadAt for Shrinking {
+        fn size(&self) -> u64 {
+            self.0.len() as u64 * 2
+        }
+        fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<()> {
+            self.0.read_at(offset, buffer)
+        }
+    }
+    let half = PLAIN_BYTES[..PLAIN_BYTES.len() / 2].to_vec();
+    assert!(matches!(
+        usdt::read(&Shrinking(half)),
+        Err(Malformed::Io { .. })
+    ));
+}
+
+/// One note, in the way of a linker, before anything is done to it.
+fn sound() -> Elf {
+    Elf::with_notes(
+        elf::X86_64,
+        elf::stapsdt([0x1010, 0, 0], "a", "b", b"8@%rdi"),
+    )
+}
+
+#[test]
+fn headers_that_contradict_themselves_are_named() {
+    let patched = |at: usize, bytes: &[u8]| {
+        let mut file = sound().build();
+        file[at..at + bytes.len()].copy_from_slice(bytes);
+        file
+    };
+    let with = |change: &dyn Fn(&mut Elf)| {
+        let mut file = sound();
+        change(&mut file);
+        file.build()
+    };
+    assert_eq!(usdt::read(&sound().build()).unwrap().tracepoints.len(), 1);
+    let cases: Vec<(&str, Vec<u8>, &str)> = vec![
+        ("no section table", patched(40, &[0; 8]), "no section table"),
+        (
+            "as above, and no count either",
+            patched(40, &[0; 24]),
+            "no section table",
+        ),
+        (
+            "no sections, here or in the first one's header",
+            patched(60, &[0; 2]),
+            "no section table",
+        ),
+        (
+            "a section table that ends beyond 64 bits",
+            patched(40, &[0xff; 8]),
+            "the section table would end at byte 18446744073709551807",
+        ),
+        (
+            "no section with names",
+            patched(62, &[0; 2]),
+            "no section holds the names",
+        ),
+        (
+            "names in the section of the notes",
+            patched(62, &[1, 0]),
+            "no section holds the names",
+        ),
+        (
+            "names in a section there is not",
+            patched(62, &[0, 0xff]),
+            "no section holds the names",
+        ),
+        (
+            "more program headers than any program has",
+            with(&|file| file.segments = vec![file.segments[0]; 70_000]),
+            "the program headers says 70000",
+        ),
+        (
+            "a count of program headers that is nowhere",
+            patched(56, &[0xff; 2]),
+            "has no program headers",
+        ),
+        (
+            "no program headers",
+            patched(32, &[0; 8]),
+            "has no program headers",
+        ),
+        (
+            "notes without their bytes",
+            with(&|file| file.sections[0].kind = elf::NOBITS),
+            "a separate debug file",
+        ),
+        (
+            "code without its bytes",
+            with(&|file| {
+                let mut code = Section::new(".text", elf::NOBITS, vec![]);
+                code.flags = elf::CODE;
+                file.sections.push(code);
+            }),
+            "a separate debug file",
+        ),
+        (
+            "notes in a section of another type",
+            with(&|file| file.sections[0].kind = elf::PROGBITS),
+            ".note.stapsdt is not marked as holding notes",
+        ),
+        (
+            "notes that begin beyond the end",
+            with(&|file| file.sections[0].offset = Some(u64::MAX - 3)),
+            "the tracepoints' notes would end at byte 18446744073709551668",
+        ),
+        (
+            "notes longer than the file",
+            with(&|file| file.sections[0].size = Some(u64::MAX)),
+            "the tracepoints' notes says 18446744073709551615",
+        ),
+        (
+            "a note cut in its header",
+            with(&|file| file.sections[0].bytes.truncate(8)),
+            "the note at byte 176 of the file is damaged",
+        ),
+        (
+            "a note whose strings never end",
+            with(&|file| {
+                let mut body = vec![1; 24];
+                body.extend(b"a\0b\0never");
+                file.sections[0].bytes = elf::note(b"stapsdt\0", elf::STAPSDT, &body);
+            }),
+            "lacks one of its three strings",
+        ),
+    ];
+    for (name, file, says) in cases {
+        let error = usdt::read(&file).expect_err(name);
+        assert!(error.to_string().contains(says), "{name}: {error}");
+        assert!(miette::Diagnostic::help(&error).is_some(), "{name}");
+    }
+}
+
+#[test]
+fn a_note_as_long_as_32_bits_can_say_is_refused() {
+    for lengths in [
+        [8, u32::MAX],
+        [u32::MAX, 8],
+        [u32::MAX - 11, 0],
+        [u32::MAX; 2],
+    ] {
+        let mut file = sound();
+        let note = &mut file.sections[0].bytes;
+        note[0..4].copy_from_slice(&lengths[0].to_le_bytes());
+        note[4..8].copy_from_slice(&lengths[1].to_le_bytes());
+        assert!(matches!(
+            usdt::read(&file.build()),
+            Err(Malformed::Note { offset: 176, .. })
+        ));
+    }
+}
+
+/// Would be 60 GB to read. The notes are sound, and somebody else's.
+#[test]
+fn a_small_file_cannot_name_its_notes_without_end() {
+    let mut file = sound();
+    file.sections[0].bytes = elf::note(b"GNU\0", 1, &vec![0; 1 << 20]);
+    let mut again = file.sections[0].clone();
+    again.size = Some(again.bytes.len() as u64);
+    again.bytes.clear();
+    // Where the first one's bytes are: after the file header and two program headers.
+    again.offset = Some(64 + 2 * 56);
+    file.sections.extend(vec![again; 60_000]);
+    assert!(matches!(
+        usdt::read(&file.build()),
+        Err(Malformed::TooLarge {
+            what: "the tracepoints' notes",
+            ..
+        })
+    ));
+}
+
+/// Would be 60 GB to search.
+#[test]
+fn names_without_an_end_are_not_searched_for_it() {
+    let mut file = sound();
+    let mut filler = Section::new("x", elf::PROGBITS, vec![]);
+    filler.name = "a name";
+    file.sections.splice(0..0, vec![filler; 60_000]);
+    let mut bytes = file.build();
+    let table = usize::try_from(u64::from_le_bytes(bytes[40..48].try_into().unwrap())).unwrap();
+    // The names are the table's neighbour; half a megabyte of them.
+    let names = table - 60_000 * b"a name\0".len();
+    bytes[names..table].fill(b'x');
+    for section in 0..60_000 {
+        let at = table + section * 64;
+        bytes[at..at + 4].copy_from_slice(&1000_u32.to_le_bytes());
+    }
+    assert_eq!(usdt::read(&bytes).unwrap().tracepoints, []);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// Any bytes at any places: an answer or an error, never a panic.
+    #[test]
+    fn damage_is_never_a_panic(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20),
+        cut in prop::option::weighted(0.2, any::<prop::sample::Index>()),
+    ) {
+        let mut bytes = PLAIN_BYTES.clone();
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        let _ = usdt::read(&bytes);
+    }
+
+    /// The same where it hurts: headers, section table and notes, which are a small part of the file.
+    #[test]
+    fn damage_to_the_tables_is_never_a_panic(
+        changes in prop::collection::vec((0_usize..3, any::<prop::sample::Index>(), any::<u64>()), 1..6),
+    ) {
+        let mut bytes = PLAIN_BYTES.clone();
+        let table = u64::from_le_bytes(bytes[40..48].try_into().unwrap()) as usize;
+        let notes = bytes.windows(7).position(|window| window == b"stapsdt").unwrap() - 12;
+        let places = [0..0x400, table..bytes.len(), notes..notes + 0x180];
+        for (place, at, value) in changes {
+            let place = places[place].clone();
+            let at = place.start + at.index(place.len()) / 4 * 4;
+            let end = (at + 8).min(bytes.len());
+            bytes[at..end].copy_from_slice(&value.to_le_bytes()[..end - at]);
+        }
+        if let Ok(found) = usdt::read(&bytes) {
+            for tracepoint in &found.tracepoints {
+                prop_assert!(!tracepoint.sites.is_empty());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_error_names_the_file_and_keeps_the_cause() {
+    let path = FOLDER.join("nothing");
+    fs::write(&path, b"").unwrap();
+    let error = usdt::read_file(&path).unwrap_err();
+    assert!(matches!(
+        error,
+        Error::Malformed {
+            source: Malformed::Empty,
+            ..
+        }
+    ));
+    assert!(error.to_string().contains(&path.display().to_string()));
+}

@@ -50,6 +50,8 @@ struct Argument {
 struct Site {
     address: u64,
     offset: Option<u64>,
+    /// Where the semaphore lies in the file: the kernel's `ref_ctr_offset`.
+    semaphore_offset: Option<u64>,
     places: Vec<String>,
 }
 
@@ -117,6 +119,7 @@ fn describe(one: &Tracepoint, interface: &Interface) -> One {
             .map(|site| Site {
                 address: site.address,
                 offset: site.offset,
+                semaphore_offset: site.semaphore.and_then(|semaphore| semaphore.offset),
                 places: site.args.iter().map(|arg| arg.text.clone()).collect(),
             })
             .collect(),

@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: measures what the project promises. Whole processes, several runs, ratios in one run.
 
+mod probe;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,6 +14,10 @@ use crate::run::{build_workshop, headline, shown, target};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    /// Only what the probe engine promises: needs no hosts.
+    #[arg(long)]
+    probe: bool,
+
     /// Hosts to provision.
     #[arg(long, default_value_t = 8)]
     hosts: usize,
@@ -24,6 +30,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result {
     machine::prepare()?;
     let workshop = build_workshop()?;
+    probe::measure(&workshop, args.runs)?;
+    if args.probe {
+        return Ok(());
+    }
     let room = Room {
         workshop,
         inventory: inventory(args.hosts)?,

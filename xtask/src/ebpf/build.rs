@@ -80,7 +80,12 @@ fn names(tools: &Tools, lock: Lock) -> Result<Vec<(PathBuf, String)>> {
     if lock == Lock::Keep {
         command.arg("--locked");
     }
-    let text = read(&mut command)?;
+    let text = read(&mut command).map_err(|error| match lock {
+        Lock::Complete => error,
+        Lock::Keep => format!(
+            "{error}\n  if it is the lock file that has to change, `cargo xtask ebpf` does that; commit it"
+        ),
+    })?;
     let metadata: serde_json::Value =
         serde_json::from_str(&text).map_err(|error| error.to_string())?;
     let mut names = vec![(tools.library.clone(), "library".to_owned())];

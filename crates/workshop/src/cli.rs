@@ -12,7 +12,7 @@ use crate::output::{self, Output};
 /// Servers for people who learn on real machines.
 ///
 /// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `status`, `ssh`, `destroy`.
-/// Participant: `tasks`, `show`, `answer`, `check`, `progress`, `tracepoints`.
+/// Participant: `tasks`, `show`, `answer`, `check`, `progress`, `tracepoints`, `trace`.
 #[derive(Parser)]
 #[command(
     name = "workshop",
@@ -73,6 +73,8 @@ enum Command {
     Progress(commands::progress::Args),
     /// What can be traced in a program.
     Tracepoints(commands::tracepoints::Args),
+    #[cfg(target_os = "linux")]
+    Trace(commands::trace::Args),
     /// Print the completion script for a shell.
     Completions(commands::completions::Args),
     /// Write the manual pages into a folder.
@@ -114,6 +116,11 @@ pub(crate) fn run() -> ExitCode {
         Color::Never => anstream::ColorChoice::Never.write_global(),
     }
     let output = Output::new(cli.json);
+    #[cfg(target_os = "linux")]
+    let output = match cli.command {
+        Command::Trace(_) => output.lines(),
+        _ => output,
+    };
     let result = match cli.command {
         Command::Init(args) => commands::init::run(&args, &output),
         Command::Add(args) => commands::add::run(&args, &output),
@@ -129,6 +136,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Check(args) => commands::check::run(&args, &output),
         Command::Progress(args) => commands::progress::run(&args, &output),
         Command::Tracepoints(args) => commands::tracepoints::run(&args, &output),
+        #[cfg(target_os = "linux")]
+        Command::Trace(args) => commands::trace::run(&args, &output),
         Command::Completions(args) => commands::completions::run(&args, &output),
         Command::Man(args) => commands::man::run(&args, &output),
     };

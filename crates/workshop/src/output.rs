@@ -12,6 +12,8 @@ pub(crate) const SCHEMA: u32 = 1;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
     json: bool,
+    /// Each JSON document on one line.
+    lines: bool,
 }
 
 /// A type of its own: what `into_diagnostic` makes of an `io::Error` hides its kind from `is_broken_pipe`.
@@ -33,7 +35,15 @@ struct Document<'a, T> {
 impl Output {
     /// Results as JSON, or as text for people.
     pub(crate) fn new(json: bool) -> Self {
-        Self { json }
+        Self { json, lines: false }
+    }
+
+    /// With each JSON document on a line of its own, for a verb that prints several.
+    pub(crate) fn lines(self) -> Self {
+        Self {
+            lines: true,
+            ..self
+        }
     }
 
     /// Whether `--json` was given.
@@ -41,16 +51,25 @@ impl Output {
         self.json
     }
 
-    /// Prints `body` as the run's one JSON document. `body` must serialize as a map.
+    /// Prints `body` as a JSON document; most verbs have one. `body` must serialize as a map.
     pub(crate) fn document<T: Serialize>(&self, command: &str, body: &T) -> miette::Result<()> {
-        let mut text = serde_json::to_string_pretty(&Document {
+        let document = Document {
             schema: SCHEMA,
             command,
             body,
-        })
-        .into_diagnostic()?;
+        };
+        self.text(&self.encode(&document).into_diagnostic()?)
+    }
+
+    /// A JSON document as it is printed, with its end of line.
+    pub(crate) fn encode(&self, document: &impl Serialize) -> serde_json::Result<String> {
+        let mut text = if self.lines {
+            serde_json::to_string(document)?
+        } else {
+            serde_json::to_string_pretty(document)?
+        };
         text.push('\n');
-        self.text(&text)
+        Ok(text)
     }
 
     /// Prints text as it is; a reader that went away is the error that `is_broken_pipe` knows.

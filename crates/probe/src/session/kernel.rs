@@ -5,14 +5,14 @@
 //! relocated by aya's object library, the maps are aya's, and loading a program is one system call here.
 
 use std::collections::{HashMap, HashSet};
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 
 use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, PerCpuHashMap, RingBuf};
 use aya_obj::{EbpfSectionKind, Object};
 use probe_common::{Control, Group, GroupKey, Limits, Site, Totals, Values};
 
 use super::Error;
-use super::plan::Plan;
+use super::plan::{self, Plan};
 use super::sys::{self, Code, Method};
 
 /// Built by `cargo xtask ebpf` from `crates/probe-ebpf`.
@@ -32,9 +32,12 @@ pub(super) struct Sizes {
 /// Maps and programs. What nobody asked for is as small as can be.
 pub(super) struct Kernel {
     object: Object,
+    limits: Limits,
     programs: HashMap<&'static str, OwnedFd>,
+    /// Every map by name; each is kept open by what follows.
+    fds: HashMap<String, RawFd>,
     /// Maps without a field of their own, which programs refer to when they are loaded.
-    _constants: Maps,
+    constants: Maps,
     pub(super) control: Array<MapData, Control>,
     pub(super) sites: Array<MapData, Site>,
     pub(super) totals: PerCpuArray<MapData, Totals>,
@@ -46,24 +49,49 @@ pub(super) struct Kernel {
 impl Kernel {
     /// Makes the maps; programs are loaded when they are first asked for.
     pub(super) fn load(plan: &Plan, sizes: Sizes) -> Result<Self, Error> {
-        let mut object = Object::parse(OBJECT).map_err(broken)?;
-        let limits = bytes_of(plan.limits());
-        object
-            .patch_map_data([("LIMITS", (limits.as_slice(), true))].into())
-            .map_err(broken)?;
-        let mut maps = Maps::create(&mut object, |name| plan_size(name, plan, sizes))?;
-        maps.relocate(&mut object)?;
+        let limits = plan.limits();
+        let mut object = parse(limits)?;
+        let described = object.maps.drain().collect();
+        let mut maps = Maps::create(described, |name| plan_size(name, plan, sizes))?;
+        relocate(&mut object, maps.described())?;
         Ok(Self {
             object,
+            limits,
             programs: HashMap::new(),
+            fds: maps.fds().collect(),
             control: maps.take("CONTROL", Map::Array)?,
             sites: maps.take("SITES", Map::Array)?,
             totals: maps.take("TOTALS", Map::PerCpuArray)?,
             values: maps.take("VALUES", Map::PerCpuArray)?,
             groups: maps.take("GROUPS", Map::PerCpuHashMap)?,
             events: maps.take("EVENTS", Map::RingBuf)?,
-            _constants: maps,
+            constants: maps,
         })
+    }
+
+    /// Makes what is hooked from now on fit a rebuilt program, whose operands may be of other kinds. What is
+    /// hooked already stays as it is.
+    pub(super) fn widen(&mut self, plan: &Plan) -> Result<(), Error> {
+        let limits = plan::union(self.limits, plan.limits());
+        if limits == self.limits {
+            return Ok(());
+        }
+        // The constants are part of the programs, so these are loaded anew; what was counted is in maps.
+        let mut object = parse(limits)?;
+        let described: Vec<_> = object.maps.drain().collect();
+        let constants = described.iter().filter(|(_, map)| is_constant(map));
+        let constants = Maps::create(constants.cloned().collect(), |_| 1)?;
+        self.fds.extend(constants.fds());
+        let described = described.iter().filter_map(|(name, map)| {
+            let fd = *self.fds.get(name)?;
+            Some((name.as_str(), fd, map))
+        });
+        relocate(&mut object, described)?;
+        self.constants = constants;
+        self.programs.clear();
+        self.object = object;
+        self.limits = limits;
+        Ok(())
     }
 
     /// A program of the object, loaded.
@@ -106,14 +134,44 @@ fn plan_size(map: &str, plan: &Plan, sizes: Sizes) -> u32 {
     .max(1)
 }
 
+/// The object, checked and run with the code that these limits need.
+fn parse(limits: Limits) -> Result<Object, Error> {
+    let mut object = Object::parse(OBJECT).map_err(broken)?;
+    let limits = bytes_of(limits);
+    object
+        .patch_map_data([("LIMITS", (limits.as_slice(), true))].into())
+        .map_err(broken)?;
+    Ok(object)
+}
+
+/// Writes the maps' file descriptors into the instructions.
+fn relocate<'a>(
+    object: &mut Object,
+    maps: impl Iterator<Item = (&'a str, RawFd, &'a aya_obj::Map)>,
+) -> Result<(), Error> {
+    let text: HashSet<usize> = object
+        .functions
+        .keys()
+        .map(|(section, _)| *section)
+        .collect();
+    object.relocate_maps(maps, &text).map_err(broken)?;
+    object.relocate_calls(&text).map_err(broken)
+}
+
+fn is_constant(map: &aya_obj::Map) -> bool {
+    map.section_kind() == EbpfSectionKind::Rodata
+}
+
 /// By name: how the object describes each map, and the map.
 struct Maps(HashMap<String, (aya_obj::Map, MapData)>);
 
 impl Maps {
-    fn create(object: &mut Object, size: impl Fn(&str) -> u32) -> Result<Self, Error> {
-        object
-            .maps
-            .drain()
+    fn create(
+        described: Vec<(String, aya_obj::Map)>,
+        size: impl Fn(&str) -> u32,
+    ) -> Result<Self, Error> {
+        described
+            .into_iter()
             .map(|(name, mut map)| {
                 map.set_max_entries(size(&name));
                 let failed = |source| Error::Map {
@@ -121,7 +179,7 @@ impl Maps {
                     source,
                 };
                 let data = MapData::create(map.clone(), &name, None).map_err(failed)?;
-                if map.section_kind() == EbpfSectionKind::Rodata {
+                if is_constant(&map) {
                     sys::freeze(data.fd().as_fd(), map.data())
                         .map_err(|error| failed(MapError::IoError(error)))?;
                 }
@@ -131,19 +189,13 @@ impl Maps {
             .map(Self)
     }
 
-    /// Writes the maps' file descriptors into the instructions.
-    fn relocate(&self, object: &mut Object) -> Result<(), Error> {
-        let text: HashSet<usize> = object
-            .functions
-            .keys()
-            .map(|(section, _)| *section)
-            .collect();
-        let maps = self
-            .0
-            .iter()
-            .map(|(name, (map, data))| (name.as_str(), data.fd().as_fd().as_raw_fd(), map));
-        object.relocate_maps(maps, &text).map_err(broken)?;
-        object.relocate_calls(&text).map_err(broken)
+    fn described(&self) -> impl Iterator<Item = (&str, RawFd, &aya_obj::Map)> {
+        let maps = self.0.iter();
+        maps.map(|(name, (map, data))| (name.as_str(), data.fd().as_fd().as_raw_fd(), map))
+    }
+
+    fn fds(&self) -> impl Iterator<Item = (String, RawFd)> {
+        self.described().map(|(name, fd, _)| (name.to_owned(), fd))
     }
 
     fn take<T>(&mut self, name: &str, kind: impl FnOnce(MapData) -> Map) -> Result<T, Error>

@@ -65,6 +65,22 @@ impl Plan {
     }
 }
 
+/// What neither goes beyond.
+pub(super) fn union(one: Limits, other: Limits) -> Limits {
+    Limits {
+        filters: one.filters.max(other.filters),
+        measures: one.measures.max(other.measures),
+        what: one.what | other.what,
+        args: one.args.max(other.args),
+        parts: one.parts.max(other.parts),
+        operands: one.operands | other.operands,
+        process: one.process | other.process,
+        indexed: one.indexed | other.indexed,
+        registers: one.registers.max(other.registers),
+        reserved: 0,
+    }
+}
+
 /// Programs of the kernel side that call sites are hooked with.
 pub(super) const PROGRAMS: [&str; 4] = ["aggregate", "group", "stream_small", "stream_large"];
 
@@ -135,7 +151,7 @@ pub(super) fn plan(
         let Some(tracepoint) = tracepoints.get(&request.id) else {
             problems.push(Problem::NoSuchProbe {
                 id: request.id.clone(),
-                near: crate::near::near(&request.id, tracepoints),
+                near: tracepoints.near(&request.id),
             });
             continue;
         };

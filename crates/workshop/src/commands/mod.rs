@@ -17,4 +17,6 @@ pub(crate) mod show;
 pub(crate) mod ssh;
 pub(crate) mod status;
 pub(crate) mod tasks;
+#[cfg(target_os = "linux")]
+pub(crate) mod trace;
 pub(crate) mod tracepoints;

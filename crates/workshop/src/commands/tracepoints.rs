@@ -76,7 +76,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
             binary.display()
         ));
     }
-    let interface = gather::task1::interface(&host, host.tree(None).as_deref());
+    let interface = gather::interface_of(&host, &binary);
     let tracepoints: Vec<One> = found
         .tracepoints
         .iter()

@@ -1,12 +1,13 @@
 //! Looks at the system for a task's check. All input and output of a check is here; the judging is not.
 
 mod task0;
-pub(crate) mod task1;
+mod task1;
 mod tools;
 
 use std::path::{Path, PathBuf};
 
 use exercises::answers::Answers;
+use exercises::documented::Interface;
 use exercises::{Evidence, Seen, Task, evidence};
 
 use crate::participant::Host;
@@ -44,6 +45,18 @@ pub(crate) fn binary(host: &Host, places: &Places) -> Option<PathBuf> {
     let tree = host.tree(places.tree.as_deref());
     let in_tree = tree.map(|tree| tree.join(host.profile(Some(&tree)).node));
     in_tree.or_else(|| host.node_binary.clone())
+}
+
+/// The documented interface that a program follows: its own tree's when it was built in one, else the host's.
+pub(crate) fn interface_of(host: &Host, program: &Path) -> Interface {
+    let real = program.canonicalize();
+    let tree = real.ok().and_then(|program| {
+        let mut folders = program.ancestors().skip(1);
+        let found = folders.find(|folder| folder.join("doc/tracing.md").is_file());
+        found.map(Path::to_owned)
+    });
+    let tree = tree.or_else(|| host.tree(None));
+    task1::interface(host, tree.as_deref())
 }
 
 fn read(path: impl AsRef<Path>) -> Result<String, String> {

@@ -1,5 +1,6 @@
 //! What makes it end, and how it exits then.
 
+use std::os::unix::process::CommandExt as _;
 use std::process::Stdio;
 
 use rustix::process::Signal;
@@ -52,6 +53,8 @@ fn a_signal_is_passed_on_and_the_command_s_end_is_traced() {
             "until-term",
         ];
         let mut command = place.command(&[&["trace"], &args[..]].concat());
+        // Where the tests run in a terminal, its Ctrl-C is another matter: everybody in its foreground gets it.
+        command.process_group(0);
         let mut tracing = Started::new(command.stderr(Stdio::null()));
         // The command's own words: by now it waits for the signal.
         assert_eq!(tracing.line(), "waiting");

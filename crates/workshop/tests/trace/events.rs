@@ -8,7 +8,7 @@ use super::{Place, settings, tracepoint};
 fn people_get_a_line_for_each_event() {
     let place = Place::new();
     let mut settings = settings();
-    settings.add_filter(r"(?m)^ +\d+\.\d{6}  \d+/", "[time]  [pid]/");
+    settings.add_filter(r"(?m)^ +\d+\.\d{6}  \d+/fixture +", "[time]  [pid]/fixture  ");
     settings.bind(|| {
         insta::assert_snapshot!(place.told(&[
             "trace",
@@ -17,7 +17,8 @@ fn people_get_a_line_for_each_event() {
             "net:inbound_message",
             "--print",
             "fixture:own",
-            "--print=arg0,arg1:str,arg2:bytes4,arg2:hash",
+            "--print",
+            "--print=arg1:str,arg2:bytes4",
             "--where",
             "arg0 < -9",
             "--",

@@ -153,5 +153,8 @@ fn without_the_rights_it_says_which() {
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
-    insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"");
+    insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @r"
+    error: tracing needs CAP_BPF and CAP_PERFMON
+    hint: run it as root: sudo workshop …
+    ");
 }

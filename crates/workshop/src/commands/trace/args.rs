@@ -1,4 +1,4 @@
-//! The command line of `workshop trace`, and which action belongs to which tracepoint.
+//! The command line of `workshop trace`.
 //!
 //! clap keeps the order of one argument's values only, so actions are put beside their tracepoints by their
 //! indices on the command line.
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::{ArgMatches, Command, FromArgMatches};
 
+use super::ask::{Action, Ask, Word, grouped};
 use super::quantity;
 
 /// Lines of at most 79 columns, which clap would break anywhere.
@@ -58,28 +59,6 @@ pub(crate) struct Args {
     pub(super) common: Common,
     /// Never empty.
     pub(super) asks: Vec<Ask>,
-}
-
-/// A tracepoint, or several by a pattern, and what is to be done with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ask {
-    pub(super) name: String,
-    pub(super) actions: Vec<Action>,
-}
-
-/// What is to be done with a tracepoint's events; arguments as they were typed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Action {
-    /// Done anyway.
-    Count,
-    Sum(String),
-    Range(String),
-    Hist(String),
-    Lhist(String),
-    By(String),
-    /// These arguments; all when there are none.
-    Print(Vec<String>),
-    Where(String),
 }
 
 /// Count, add up and print the tracepoints of a program while it runs (as root).
@@ -187,12 +166,6 @@ impl FromArgMatches for Args {
     }
 }
 
-/// A word of the command line that is about tracepoints.
-enum Word {
-    Probe(String),
-    Action(Action),
-}
-
 fn asks(common: &Common, matches: &ArgMatches) -> Vec<Ask> {
     let mut words = Vec::new();
     let mut add = |id: &str, values: &mut dyn Iterator<Item = Word>| {
@@ -229,39 +202,6 @@ fn listed(text: &str) -> Vec<String> {
         .filter(|name| !name.is_empty())
         .map(str::to_owned)
         .collect()
-}
-
-/// Gives each action to the row of tracepoints that stands right before it, and to all when none does.
-fn grouped(words: impl Iterator<Item = Word>) -> Vec<Ask> {
-    let mut asks: Vec<Ask> = Vec::new();
-    let mut for_all = Vec::new();
-    // Where the current row starts, and whether it still grows.
-    let (mut row, mut growing) = (0, true);
-    for word in words {
-        match word {
-            Word::Probe(name) => {
-                if !growing {
-                    row = asks.len();
-                    growing = true;
-                }
-                asks.push(Ask {
-                    name,
-                    actions: Vec::new(),
-                });
-            }
-            Word::Action(action) if asks.is_empty() => for_all.push(action),
-            Word::Action(action) => {
-                growing = false;
-                for ask in asks.iter_mut().skip(row) {
-                    ask.actions.push(action.clone());
-                }
-            }
-        }
-    }
-    for ask in &mut asks {
-        ask.actions.splice(0..0, for_all.iter().cloned());
-    }
-    asks
 }
 
 #[cfg(test)]

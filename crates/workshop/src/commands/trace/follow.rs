@@ -12,7 +12,7 @@ use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 pub(super) const LOOK: Duration = Duration::from_millis(500);
 
 /// Watches the folder of a file: a rebuild replaces the file, so a watch on the file itself would end with it.
-pub(super) struct Watch {
+pub(super) struct Follow {
     inotify: Option<OwnedFd>,
     /// What the last new file was refused for, to say it once.
     refused: Option<String>,
@@ -28,7 +28,7 @@ pub(super) enum Look {
     Refused(probe::Error),
 }
 
-impl Watch {
+impl Follow {
     pub(super) fn new(path: &Path) -> Self {
         Self {
             // Without it the looks alone have to do.

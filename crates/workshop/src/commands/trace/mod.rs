@@ -2,12 +2,14 @@
 //! while it runs.
 
 mod args;
+mod ask;
 mod command;
 mod follow;
 mod histogram;
 mod json;
 mod live;
 mod names;
+mod parts;
 mod printer;
 mod quantity;
 mod request;
@@ -15,6 +17,7 @@ mod running;
 mod signals;
 mod table;
 mod target;
+mod tell;
 mod value;
 mod watch;
 mod wrong;
@@ -29,6 +32,7 @@ use probe::{Options, Probe, Target};
 pub(crate) use self::args::Args;
 use self::request::Traced;
 use self::signals::Signals;
+use self::tell::Tell;
 use self::watch::Watch;
 use crate::cli::{Outcome, Result};
 use crate::gather;
@@ -57,8 +61,13 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
         .events_bytes(common.buffer)
         .groups(common.groups)
         .attach(&target, probes)?;
-    let watch = Watch::new(common, session, &target, &traced, signals, output);
-    watch.run(command, started)
+    let tell = Tell {
+        common,
+        target: &target,
+        traced: &traced,
+        output,
+    };
+    Watch::new(session, signals, tell).run(command, started)
 }
 
 /// What is traced, understood by the program's notes and the documented interface.

@@ -3,17 +3,12 @@
 use exercises::documented::Interface;
 use exercises::tracepoint::Tracepoint as Name;
 use probe::usdt::{ProbeId, Tracepoint, Tracepoints};
-use probe::{Condition, Key, Linear, NotACondition, Part, Probe};
+use probe::{Condition, Key, Linear, NotACondition, Probe};
 
-use super::args::{Action, Ask};
-use super::names::{self, Argument, Form, HASH, Named};
+use super::ask::{Action, Ask};
+use super::names::{self, Argument, Form, Named};
+use super::parts::parts;
 use super::wrong::Wrong;
-
-/// Room that all strings and byte arrays of an event have, but for the longest of them; the longest has as much
-/// again. Events with more take a slower way in the kernel.
-const ROOM: u16 = 128;
-/// Room for strings that name a type: the longest is `outbound-full-relay`.
-const TYPE: u16 = 24;
 
 /// A tracepoint that is traced, and how its arguments are shown.
 #[derive(Clone, Debug)]
@@ -167,7 +162,14 @@ impl Traced {
             }
             Action::Print(list) => {
                 let printed = self.printed(list)?;
-                self.print.get_or_insert_default().extend(printed);
+                let all = self.print.get_or_insert_default();
+                for named in printed {
+                    // An argument comes along in one form: the last that was said.
+                    match all.iter_mut().find(|one| one.arg == named.arg) {
+                        Some(one) => *one = named,
+                        None => all.push(named),
+                    }
+                }
                 probe
             }
         };
@@ -270,62 +272,11 @@ fn linear(text: &str) -> Result<(&str, Linear), Wrong> {
     })
 }
 
-/// Strings and byte arrays that have to come with an event, with room for each.
-fn parts(print: &[Named], arguments: &[Argument]) -> Vec<Part> {
-    let mut wanted: Vec<Named> = Vec::new();
-    for named in print {
-        let pointer = !named.form.is_number() && named.form != Form::Address;
-        if pointer && !wanted.iter().any(|one| one.arg == named.arg) {
-            wanted.push(*named);
-        }
-    }
-    let is_type = |named: &Named| {
-        let name = arguments.get(usize::from(named.arg));
-        name.is_some_and(|argument| argument.name.ends_with("_type"))
-    };
-    let fixed = |named: &Named| match named.form {
-        Form::Hash => Some(HASH),
-        Form::Bytes { most, .. } => Some(most),
-        Form::Text if is_type(named) => Some(TYPE),
-        _ => None,
-    };
-    let used: u16 = wanted.iter().filter_map(fixed).fold(0, u16::saturating_add);
-    let texts = wanted.iter().filter(|named| fixed(named).is_none()).count();
-    // The longest string stands last and has the whole room; the others share what the rest leaves.
-    let shares = u16::try_from(texts.saturating_sub(1)).unwrap_or(u16::MAX);
-    let text = match ROOM.saturating_sub(used).checked_div(shares) {
-        None if used <= ROOM => ROOM,
-        Some(share) if share >= 64 => share.min(ROOM),
-        // Too many for a small event: each may have as much in a large one.
-        _ => ROOM,
-    };
-    wanted
-        .iter()
-        .map(|named| {
-            let arg = named.arg;
-            let capacity = fixed(named).unwrap_or(text);
-            match named.form {
-                Form::Text => Part::Text { arg, capacity },
-                Form::Bytes { length_arg, .. } => Part::Bytes {
-                    arg,
-                    capacity,
-                    length_arg,
-                },
-                _ => Part::Bytes {
-                    arg,
-                    capacity,
-                    length_arg: None,
-                },
-            }
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use probe::usdt::Machine;
 
-    use super::super::names::tests::{documented, tracepoint};
+    use super::super::names::tests::tracepoint;
     use super::*;
 
     fn program() -> Tracepoints {
@@ -369,6 +320,25 @@ mod tests {
     }
 
     #[test]
+    fn an_argument_is_printed_once_in_the_form_said_last() {
+        let print =
+            |list: &[&str]| Action::Print(list.iter().map(|name| (*name).to_owned()).collect());
+        let printed = |actions: Vec<Action>| {
+            let all = understood(&ask("mine:own", actions)).unwrap();
+            all[0].print.clone().unwrap_or_default()
+        };
+        let named = |arg, form| Named { arg, form };
+        assert_eq!(printed(vec![print(&["arg1"])]), [named(1, Form::Integer)]);
+        let both = [named(0, Form::Text), named(1, Form::Integer)];
+        assert_eq!(printed(vec![print(&[]), print(&["arg0:str"])]), both);
+        assert_eq!(
+            printed(vec![print(&["arg0:hash", "arg1", "arg0:str"])]),
+            both
+        );
+        assert_eq!(printed(vec![]), []);
+    }
+
+    #[test]
     fn an_action_that_does_not_fit_one_of_many_is_told() {
         let problems = understood(&ask("*", [Action::Sum("value".to_owned())])).unwrap_err();
         let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
@@ -394,43 +364,5 @@ mod tests {
         assert_eq!(key("mine:own", "arg0:str"), Ok(Form::Text));
         assert!(key("net:inbound_message", "message_bytes").is_err());
         assert!(key("net:inbound_message", "message_bytes:bytes8").is_ok());
-    }
-
-    #[test]
-    fn strings_and_byte_arrays_get_room_in_a_small_event() {
-        let rooms = |id: &str, sizes: &[u8]| -> Vec<u16> {
-            let arguments = documented(id, sizes);
-            let print: Vec<_> = arguments
-                .iter()
-                .zip(0..)
-                .map(|(argument, arg)| Named {
-                    arg,
-                    form: argument.form,
-                })
-                .collect();
-            parts(&print, &arguments)
-                .iter()
-                .map(|part| match part {
-                    Part::Text { capacity, .. } | Part::Bytes { capacity, .. } => *capacity,
-                })
-                .collect()
-        };
-        // Address, connection type, message type, the message's start. A Tor address has 62 characters and a port.
-        assert_eq!(rooms("net:inbound_message", &[8; 6]), [128, 24, 24, 32]);
-        assert_eq!(rooms("mempool:rejected", &[8; 2]), [32, 128]);
-        assert_eq!(rooms("coin_selection:selected_coins", &[8; 5]), [128, 128]);
-        assert_eq!(rooms("mempool:replaced", &[8; 8]), [32, 32]);
-        assert_eq!(rooms("mine:own", &[8, 4]), [0; 0]);
-        // All but the longest have to fit in half of a small event.
-        for one in Interface::of_version(None).tracepoints {
-            let mut rooms = rooms(&one.id.to_string(), &vec![8; one.args.len()]);
-            rooms.sort_unstable();
-            let longest = rooms.pop().unwrap_or(0);
-            assert!(
-                longest <= ROOM && rooms.iter().sum::<u16>() <= ROOM,
-                "{}",
-                one.id
-            );
-        }
     }
 }

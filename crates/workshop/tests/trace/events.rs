@@ -8,7 +8,10 @@ use super::{Place, settings, tracepoint};
 fn people_get_a_line_for_each_event() {
     let place = Place::new();
     let mut settings = settings();
-    settings.add_filter(r"(?m)^ +\d+\.\d{6}  \d+/fixture +", "[time]  [pid]/fixture  ");
+    settings.add_filter(
+        r"(?m)^ +\d+\.\d{6}  \d+/fixture +",
+        "[time]  [pid]/fixture  ",
+    );
     settings.bind(|| {
         insta::assert_snapshot!(place.told(&[
             "trace",

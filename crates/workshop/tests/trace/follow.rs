@@ -98,8 +98,7 @@ fn a_process_of_another_file_is_told() {
             copy.pid()
         ),
         format!(
-            "process {} runs {place}/fixture as it was before it was replaced: its events are not seen; \
-             start it anew\n",
+            "process {} runs {place}/fixture as it was before it was replaced: its events are not seen\n",
             before.pid()
         ),
         "no process runs it yet: waiting\n".to_owned(),

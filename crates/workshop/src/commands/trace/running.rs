@@ -1,6 +1,6 @@
 //! Which processes are seen, and which look as if they were but run another file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use probe::{Running, Target};
@@ -23,17 +23,15 @@ impl Seen {
         output: &Output,
     ) {
         if matches!(target, Target::Path(_)) {
-            let pids = running.pids.iter().map(u32::to_string);
-            let pids = pids.collect::<Vec<_>>().join(", ");
-            match (running.pids.len(), runs_command) {
-                (0, false) => output.remark("no process runs it yet: waiting"),
-                (0, true) | (_, false) => {}
-                (1, true) => output.remark(format!(
-                    "process {pids} runs it already: its events count too"
+            match running.pids.as_slice() {
+                [] if runs_command => {}
+                [] => output.remark("no process runs it yet: waiting"),
+                pids if runs_command => output.remark(format!(
+                    "{} it already: {}",
+                    run(pids),
+                    whose(pids, "events count too")
                 )),
-                (_, true) => output.remark(format!(
-                    "processes {pids} run it already: their events count too"
-                )),
+                _ => {}
             }
         }
         self.others(running, target, output);
@@ -45,23 +43,42 @@ impl Seen {
         if matches!(target, Target::Pid(_)) {
             return;
         }
+        let mut new: BTreeMap<&Path, Vec<u32>> = BTreeMap::new();
         for other in &running.others {
             if self.others.insert(other.clone()) {
-                output.remark(remark(other.0, &other.1));
+                new.entry(&other.1).or_default().push(other.0);
             }
+        }
+        for (path, pids) in new {
+            output.remark(remark(&pids, path));
         }
     }
 }
 
-fn remark(pid: u32, path: &Path) -> String {
+fn remark(pids: &[u32], path: &Path) -> String {
+    let run = run(pids);
+    let unseen = whose(pids, "events are not seen");
     let path = path.display().to_string();
     match path.strip_suffix(" (deleted)") {
-        Some(path) => format!(
-            "process {pid} runs {path} as it was before it was replaced: its events are not seen; \
-             start it anew"
-        ),
-        None => format!("process {pid} runs {path}, another file: its events are not seen"),
+        Some(path) => format!("{run} {path} as it was before it was replaced: {unseen}"),
+        None => format!("{run} {path}, another file: {unseen}"),
     }
+}
+
+/// `processes 7, 8 run`
+fn run(pids: &[u32]) -> String {
+    match pids {
+        [pid] => format!("process {pid} runs"),
+        pids => {
+            let pids: Vec<_> = pids.iter().map(u32::to_string).collect();
+            format!("processes {} run", pids.join(", "))
+        }
+    }
+}
+
+fn whose(pids: &[u32], what: &str) -> String {
+    let whose = if pids.len() == 1 { "its" } else { "their" };
+    format!("{whose} {what}")
 }
 
 #[cfg(test)]
@@ -71,13 +88,16 @@ mod tests {
     #[test]
     fn other_files_are_told() {
         assert_eq!(
-            remark(7, Path::new("/nix/store/x/bin/bitcoind")),
+            remark(&[7], Path::new("/nix/store/x/bin/bitcoind")),
             "process 7 runs /nix/store/x/bin/bitcoind, another file: its events are not seen"
         );
         assert_eq!(
-            remark(7, Path::new("/home/x/build/bin/bitcoind (deleted)")),
-            "process 7 runs /home/x/build/bin/bitcoind as it was before it was replaced: its events are not \
-             seen; start it anew"
+            remark(&[7, 9], Path::new("/nix/store/x/bin/bitcoind")),
+            "processes 7, 9 run /nix/store/x/bin/bitcoind, another file: their events are not seen"
+        );
+        assert_eq!(
+            remark(&[7], Path::new("/home/x/build/bin/bitcoind (deleted)")),
+            "process 7 runs /home/x/build/bin/bitcoind as it was before it was replaced: its events are not seen"
         );
     }
 }

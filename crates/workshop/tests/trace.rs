@@ -218,7 +218,7 @@ fn settings() -> insta::Settings {
     settings.add_filter(r"ready after [\d.]+ m?s", "ready after [time]");
     settings.add_filter(r"/tmp/\.tmp\w+", "[dir]");
     // Of tests that run beside this one.
-    settings.add_filter(r"(?m)^process(es)? [\d, ]+ runs? /.*\n", "");
+    settings.add_filter(r"(?m)^process(es)? [\d, ]+ runs? [/\[].*\n", "");
     settings
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod doctor;
 pub(crate) mod init;
 mod instructor;
 pub(crate) mod man;
+pub(crate) mod monitor;
 mod participant;
 pub(crate) mod plan;
 pub(crate) mod progress;

@@ -1,0 +1,197 @@
+//! A source, what is made of it, and where it is written: the same on a screen and off it.
+
+use std::os::fd::AsFd as _;
+use std::time::Duration;
+
+use exercises::recording::{SCHEMA, What};
+use miette::IntoDiagnostic as _;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::time::Timespec;
+
+use super::event::NetEvent;
+use super::model::{Model, Note};
+use super::record::Recorder;
+use super::rpc::Asker;
+use super::source::{MessageSource, Standing};
+use super::view::Recording;
+use super::wake::Woken;
+
+/// How often the source looks after itself.
+const LOOK: Duration = Duration::from_secs(1);
+
+pub(crate) struct Watch {
+    pub(crate) source: Box<dyn MessageSource>,
+    pub(crate) model: Model,
+    pub(crate) standing: Standing,
+    pub(crate) recording: Recording,
+    recorder: Option<Recorder>,
+    asker: Option<Asker>,
+    /// Whom the asker was told to ask.
+    asked: Vec<u32>,
+    next_look: Duration,
+    /// When it is to end by itself.
+    until: Option<Duration>,
+    woken: Woken,
+}
+
+/// What one turn brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Turn {
+    /// There is something new to show.
+    pub(crate) changed: bool,
+    /// Nothing will ever come again.
+    pub(crate) ended: bool,
+    /// It was to go on for so long only.
+    pub(crate) time_is_up: bool,
+}
+
+impl Watch {
+    pub(crate) fn new(
+        source: Box<dyn MessageSource>,
+        recorder: Option<Recorder>,
+        asker: Option<Asker>,
+        until: Option<Duration>,
+        woken: Woken,
+    ) -> Self {
+        let mut watch = Self {
+            source,
+            model: Model::default(),
+            standing: Standing::default(),
+            recording: recorder.as_ref().map_or(Recording::None, |_| Recording::On),
+            recorder,
+            asker,
+            asked: Vec::new(),
+            next_look: Duration::ZERO,
+            until,
+            woken,
+        };
+        let start = watch.start_line();
+        watch.record(|recorder| recorder.write(Duration::ZERO, start));
+        watch
+    }
+
+    /// The first line of the session.
+    pub(crate) fn start_line(&self) -> What {
+        What::Start {
+            schema: SCHEMA,
+            program: self.source.program(),
+            tracepoints: self.source.tells(),
+        }
+    }
+
+    /// Takes in what has come. Events go to `each`, and afterwards notes to `noted`, as they happen.
+    pub(crate) fn turn(
+        &mut self,
+        mut each: impl FnMut(&NetEvent<'_>),
+        mut noted: impl FnMut(&Note),
+    ) -> miette::Result<Turn> {
+        self.woken.clear();
+        let model = &mut self.model;
+        let events = self.source.drain(&mut |event| {
+            model.apply(event);
+            each(event);
+        });
+        let mut turn = Turn {
+            changed: events > 0,
+            ended: self.standing.ended,
+            time_is_up: false,
+        };
+        let now = self.source.now();
+        turn.changed |= self.take_answers();
+        if now >= self.next_look {
+            self.next_look = now + LOOK;
+            self.look(now)?;
+            turn.changed = true;
+            turn.ended = self.standing.ended;
+        }
+        turn.time_is_up = self.until.is_some_and(|until| now >= until);
+        for note in self.model.take_notes() {
+            noted(&note);
+            self.record(|recorder| recorder.note(&note));
+        }
+        Ok(turn)
+    }
+
+    /// Waits until something comes, also events if `events`, but no longer than `most`.
+    pub(crate) fn wait(&self, events: bool, most: Duration) -> miette::Result<()> {
+        let now = self.source.now();
+        let next = self
+            .until
+            .map_or(self.next_look, |until| until.min(self.next_look));
+        let most = most.min(next.saturating_sub(now));
+        let ready = self.source.ready();
+        let mut fds = vec![PollFd::from_borrowed_fd(self.woken.as_fd(), PollFlags::IN)];
+        fds.extend(events.then(|| PollFd::from_borrowed_fd(ready, PollFlags::IN)));
+        match poll(&mut fds, Timespec::try_from(most).ok().as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(std::io::Error::from(error)).into_diagnostic(),
+        }
+    }
+
+    /// The last line of the session.
+    pub(crate) fn end(&mut self) -> Note {
+        let what = What::End {
+            received: self.model.received.total.messages,
+            sent: self.model.sent.total.messages,
+            lost: self.model.lost,
+        };
+        let at = self.source.now();
+        self.record(|recorder| recorder.write(at, what.clone()));
+        Note { at, what }
+    }
+
+    fn look(&mut self, now: Duration) -> miette::Result<()> {
+        self.standing = self.source.look()?;
+        self.model.lost(self.standing.lost, now);
+        let gone: Vec<u32> = self
+            .model
+            .running()
+            .map(|(pid, _)| pid)
+            .filter(|pid| !self.standing.pids.contains(pid))
+            .collect();
+        for pid in gone {
+            self.model.node_ended(pid, now);
+        }
+        for pid in &self.standing.pids {
+            self.model.node(*pid);
+        }
+        if let Some(asker) = &self.asker
+            && self.asked != self.standing.pids
+        {
+            self.asked.clone_from(&self.standing.pids);
+            asker.ask(self.asked.clone());
+        }
+        Ok(())
+    }
+
+    fn take_answers(&mut self) -> bool {
+        let Some(asker) = &self.asker else {
+            return false;
+        };
+        let mut any = false;
+        for asked in asker.answers() {
+            any = true;
+            match asked.answer {
+                Ok(answer) => self.model.answered(asked.pid, asked.at, answer),
+                Err(why) => self.model.unasked(asked.pid, why),
+            }
+        }
+        any
+    }
+
+    /// Writes to the record. What cannot be written is said, and ends the record, not the monitor.
+    fn record(&mut self, write: impl FnOnce(&mut Recorder) -> std::io::Result<()>) {
+        let Some(recorder) = &mut self.recorder else {
+            return;
+        };
+        match write(recorder) {
+            Ok(()) if recorder.is_full() => self.recording = Recording::Full,
+            Ok(()) => {}
+            Err(error) => {
+                let path = recorder.path().display();
+                self.recording = Recording::Failed(format!("{path}: {error}"));
+                self.recorder = None;
+            }
+        }
+    }
+}

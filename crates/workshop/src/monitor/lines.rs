@@ -7,7 +7,7 @@ use exercises::recording::{PeerId, What as Noted};
 use super::event::{NetEvent, What};
 use super::record::Lines;
 use super::signals::Signals;
-use super::watch::Watch;
+use super::watch::{Seen, Watch};
 use crate::output::Output;
 
 /// Long enough to gather what comes at once, short enough to be called live.
@@ -23,12 +23,10 @@ pub(crate) fn run(
     output.raw(&lines.line(Duration::ZERO, watch.start_line()))?;
     loop {
         let mut text = Vec::new();
-        let mut notes = Vec::new();
-        let turn = watch.turn(
-            |event| text.extend(message(event, lines).into_iter().flatten()),
-            |note| notes.extend(lines.line(note.at, note.what.clone())),
-        )?;
-        text.extend(notes);
+        let turn = watch.turn(|seen| match seen {
+            Seen::Event(event) => text.extend(message(event, lines).into_iter().flatten()),
+            Seen::Note(note) => text.extend(lines.line(note.at, note.what.clone())),
+        })?;
         output.raw(&text)?;
         if turn.ended || turn.time_is_up || signals.came() {
             break;

@@ -159,3 +159,92 @@ fn open(path: &Path) -> io::Result<File> {
     }
     Ok(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use exercises::recording::read;
+
+    use super::*;
+
+    const PEER: PeerId = PeerId { pid: 414, peer: 3 };
+
+    fn lines(process: u32) -> Lines {
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        Lines::new(now, Duration::from_secs(5), process)
+    }
+
+    fn ping(at: u64, direction: Direction) -> Note {
+        Note {
+            at: Duration::from_secs(at),
+            what: What::PingPong {
+                peer: PEER,
+                direction,
+                micros: 90,
+            },
+        }
+    }
+
+    #[test]
+    fn a_new_session_goes_behind_one_that_was_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state/workshop/monitor.jsonl");
+        let mut first = Recorder::start(&path, lines(1), None).unwrap();
+        first.note(&ping(1, Direction::Outbound)).unwrap();
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        text.push_str(r#"{"at":"2026-11-25T09:3"#);
+        std::fs::write(&path, &text).unwrap();
+        let mut second = Recorder::start(&path, lines(2), None).unwrap();
+        second.note(&ping(2, Direction::Inbound)).unwrap();
+        // Two that run at once do not write over each other.
+        first.note(&ping(20, Direction::Outbound)).unwrap();
+        let (sessions, strange) = read(&std::fs::read_to_string(&path).unwrap());
+        assert_eq!(strange, 1);
+        let pings = |session: &str| {
+            let peer = &sessions[session].peers[&PEER];
+            (peer.pings_sent, peer.pings_received)
+        };
+        assert_eq!(pings("1799999995-1"), (2, 0));
+        assert_eq!(pings("1799999995-2"), (0, 1));
+        // By the wall clock, which was five seconds on when the lines were made.
+        let last = sessions["1799999995-1"].last.unwrap();
+        assert_eq!(last.as_second(), 1_800_000_000 - 5 + 20);
+    }
+
+    #[test]
+    fn pings_are_written_now_and_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record");
+        let mut recorder = Recorder::start(&path, lines(1), None).unwrap();
+        for at in 0..30 {
+            recorder.note(&ping(at, Direction::Outbound)).unwrap();
+        }
+        recorder.note(&ping(29, Direction::Inbound)).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), 3 + 1);
+    }
+
+    #[test]
+    fn a_flood_ends_the_record_and_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record");
+        let mut recorder = Recorder::start(&path, lines(1), None).unwrap();
+        let what = What::Misbehaving {
+            peer: PEER,
+            reason: "x".repeat(1000),
+        };
+        for _ in 0..5000 {
+            recorder.write(Duration::ZERO, what.clone()).unwrap();
+        }
+        assert!(recorder.is_full());
+        let text = std::fs::read_to_string(&path).unwrap();
+        let last: Line = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_eq!(last.what, What::Full);
+        assert!(text.len() as u64 <= LARGEST + 200, "{}", text.len());
+        // The next session begins in a file of its own.
+        let path = folder.path().join("record");
+        std::fs::write(&path, vec![b'\n'; LARGEST as usize + 1]).unwrap();
+        Recorder::start(&path, lines(2), None).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
+        assert!(folder.path().join("record.old").exists());
+    }
+}

@@ -210,8 +210,9 @@ fn call(pid: u32, place: &Place, method: &str) -> Result<String, String> {
         return Ok(printed.stdout);
     }
     let line = printed.stderr.lines().find(|line| !line.trim().is_empty());
-    let line = clean(line.unwrap_or("bitcoin-cli failed").as_bytes()).into_owned();
-    Err(line)
+    let line = line.unwrap_or("bitcoin-cli failed");
+    let line = line.strip_prefix("error: ").unwrap_or(line);
+    Err(clean(line.as_bytes()).into_owned())
 }
 
 /// `bitcoin-cli` for the node that this process is.

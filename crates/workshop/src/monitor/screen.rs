@@ -58,7 +58,7 @@ pub(crate) fn run(
     let mut dirty = true;
     let mut drawn: Option<Instant> = None;
     while !signals.came() {
-        let turn = watch.turn(|_| {}, |_| {})?;
+        let turn = watch.turn(|_| {})?;
         // When the node has ended, what it said stays on the screen.
         if turn.time_is_up {
             break;

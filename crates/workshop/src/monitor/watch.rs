@@ -34,6 +34,13 @@ pub(crate) struct Watch {
     woken: Woken,
 }
 
+/// Something that is shown as it comes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Seen<'a> {
+    Event(&'a NetEvent<'a>),
+    Note(&'a Note),
+}
+
 /// What one turn brought.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Turn {
@@ -79,17 +86,18 @@ impl Watch {
         }
     }
 
-    /// Takes in what has come. Events go to `each`, and afterwards notes to `noted`, as they happen.
-    pub(crate) fn turn(
-        &mut self,
-        mut each: impl FnMut(&NetEvent<'_>),
-        mut noted: impl FnMut(&Note),
-    ) -> miette::Result<Turn> {
+    /// Takes in what has come, and shows it to `each`, every note behind the event that it came from.
+    pub(crate) fn turn(&mut self, mut each: impl FnMut(Seen<'_>)) -> miette::Result<Turn> {
         self.woken.clear();
         let model = &mut self.model;
+        let mut notes = Vec::new();
         let events = self.source.drain(&mut |event| {
             model.apply(event);
-            each(event);
+            each(Seen::Event(event));
+            for note in model.take_notes() {
+                each(Seen::Note(&note));
+                notes.push(note);
+            }
         });
         let mut turn = Turn {
             changed: events > 0,
@@ -106,7 +114,10 @@ impl Watch {
         }
         turn.time_is_up = self.until.is_some_and(|until| now >= until);
         for note in self.model.take_notes() {
-            noted(&note);
+            each(Seen::Note(&note));
+            notes.push(note);
+        }
+        for note in notes {
             self.record(|recorder| recorder.note(&note));
         }
         Ok(turn)

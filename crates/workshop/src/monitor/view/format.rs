@@ -8,6 +8,11 @@ pub(super) fn bytes(bytes: f64) -> String {
     format!("{number} {unit}B")
 }
 
+/// Bytes without a gap, for columns: `1.2kB`.
+pub(super) fn tight(bytes: u64) -> String {
+    format!("{}B", count(bytes))
+}
+
 /// A count: `999`, `1.2k`, `34M`.
 pub(super) fn count(count: u64) -> String {
     let (number, unit) = scaled(count as f64, &["", "k", "M", "G", "T", "P", "E"]);
@@ -24,7 +29,7 @@ fn scaled<'a>(mut number: f64, units: &[&'a str]) -> (String, &'a str) {
         unit = next;
         number /= 1000.0;
     }
-    if whole || number.round() >= 100.0 {
+    if whole || number >= 99.95 {
         (format!("{number:.0}"), unit)
     } else {
         (format!("{number:.1}"), unit)

@@ -10,16 +10,14 @@ use super::super::model::{HISTORY, Traffic};
 use super::{Recording, Shown, both_ends, format};
 
 /// What the second line needs before there is room for graphs.
-const TEXT: u16 = 66;
+const TEXT: u16 = 84;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, ui: &Ui, shown: &Shown<'_>) {
     let [first, second] = Layout::vertical([Constraint::Length(1); 2]).areas(area);
     let room = area.width.saturating_sub(TEXT).min(HISTORY as u16);
     if area.height < 2 || room < 20 {
-        both_ends(frame, first, node(shown), state(ui, shown));
-        if area.height >= 2 {
-            frame.render_widget(traffic(shown), second);
-        }
+        draw_node(frame, first, ui, shown);
+        frame.render_widget(fitting(second.width, traffic(shown)), second);
         return;
     }
     let columns = [
@@ -28,7 +26,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, ui: &Ui, shown: &Shown<'_>
         Constraint::Length(room),
     ];
     let [left, _, graph] = Layout::horizontal(columns).areas(first);
-    both_ends(frame, left, node(shown), state(ui, shown));
+    draw_node(frame, left, ui, shown);
     let theme = shown.theme;
     draw_graph(
         frame,
@@ -39,7 +37,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, ui: &Ui, shown: &Shown<'_>
         theme.received(),
     );
     let [left, _, graph] = Layout::horizontal(columns).areas(second);
-    frame.render_widget(traffic(shown), left);
+    frame.render_widget(fitting(left.width, traffic(shown)), left);
     draw_graph(frame, graph, "→", &shown.model.sent, shown, theme.sent());
 }
 
@@ -66,35 +64,59 @@ fn draw_graph(
     frame.render_widget(Sparkline::default().data(bytes).style(style), graph);
 }
 
-/// Which node, and how many peers it has.
-fn node<'a>(shown: &Shown<'a>) -> Line<'a> {
-    let name = shown.program.rsplit('/').next().unwrap_or(shown.program);
-    let mut spans = vec![Span::styled(name, shown.theme.strong())];
-    let running: Vec<_> = shown.model.running().collect();
-    match running.as_slice() {
-        [] => spans.push(Span::raw(" does not run")),
-        [(pid, node)] => {
-            spans.push(Span::raw(format!(" {pid}")));
-            if let Some(chain) = &node.chain {
-                spans.push(Span::raw(format!(" on {chain}")));
-            }
+fn draw_node(frame: &mut Frame<'_>, area: Rect, ui: &Ui, shown: &Shown<'_>) {
+    let state = state(ui, shown);
+    let taken = u16::try_from(state.width() + 1).unwrap_or(u16::MAX);
+    let node = fitting(area.width.saturating_sub(taken), node(shown));
+    both_ends(frame, area, node, state);
+}
+
+/// The first of the lines that fits, else the last one.
+fn fitting<'a, const N: usize>(width: u16, lines: [Line<'a>; N]) -> Line<'a> {
+    let mut last = Line::default();
+    for line in lines {
+        last = line;
+        if last.width() <= usize::from(width) {
+            break;
         }
-        several => spans.push(Span::raw(format!(" × {}", several.len()))),
     }
+    last
+}
+
+/// Which node, and how many peers it has; first with everything, then with less.
+fn node<'a>(shown: &Shown<'_>) -> [Line<'a>; 3] {
+    let name = shown.program.rsplit('/').next().unwrap_or(shown.program);
+    let running: Vec<_> = shown.model.running().collect();
+    let which = match running.as_slice() {
+        [] => " does not run".to_owned(),
+        [(pid, node)] => match &node.chain {
+            Some(chain) => format!(" {pid} on {chain}"),
+            None => format!(" {pid}"),
+        },
+        several => format!(" × {}", several.len()),
+    };
     let (mut peers, mut inbound) = (0, 0);
     for (_, peer) in shown.model.open() {
         peers += 1;
         inbound += usize::from(peer.is_inbound());
     }
-    let noun = if peers == 1 { "peer" } else { "peers" };
-    spans.push(Span::raw(format!(" · {peers} {noun}")));
-    if peers > 0 {
-        let outbound = peers - inbound;
-        spans.push(Span::raw(format!(
-            ": {inbound} inbound, {outbound} outbound"
-        )));
-    }
-    Line::from(spans)
+    let count = match peers {
+        0 => "no peers".to_owned(),
+        1 => "1 peer".to_owned(),
+        peers => format!("{peers} peers"),
+    };
+    let outbound = peers - inbound;
+    let split = match peers {
+        0 => count.clone(),
+        _ => format!("{count}: {inbound} inbound, {outbound} outbound"),
+    };
+    let line = |which: &str, peers: &str| {
+        Line::from(vec![
+            Span::styled(name.to_owned(), shown.theme.strong()),
+            Span::raw(format!("{which} · {peers}")),
+        ])
+    };
+    [line(&which, &split), line("", &split), line("", &count)]
 }
 
 /// What is special just now.
@@ -111,22 +133,27 @@ fn state<'a>(ui: &Ui, shown: &Shown<'_>) -> Line<'a> {
     }
 }
 
-fn traffic<'a>(shown: &Shown<'_>) -> Line<'a> {
+/// How much there was and is, first with everything, then with less.
+fn traffic<'a>(shown: &Shown<'_>) -> [Line<'a>; 3] {
     let theme = shown.theme;
-    let way = |arrow, traffic: &Traffic<HISTORY>, style| {
+    let way = |arrow, traffic: &Traffic<HISTORY>, style, detail| {
         let (messages, bytes) = traffic.rate(shown.now);
-        let text = format!(
-            "{arrow} {} messages {}  {} {}",
-            format::count(traffic.total.messages),
-            format::bytes(traffic.total.bytes as f64),
-            format::frequency(messages),
-            format::rate(bytes),
-        );
+        let count = format::count(traffic.total.messages);
+        let total = format::bytes(traffic.total.bytes as f64);
+        let messages = format::frequency(messages);
+        let bytes = format::rate(bytes);
+        let text = match detail {
+            0 => format!("{arrow} {count} messages, {total}; now {messages}, {bytes}"),
+            1 => format!("{arrow} {count}, {total}; now {bytes}"),
+            _ => format!("{arrow} {count}, {total}"),
+        };
         Span::styled(text, style)
     };
-    Line::from(vec![
-        way("←", &shown.model.received, theme.received()),
-        Span::raw("   "),
-        way("→", &shown.model.sent, theme.sent()),
-    ])
+    [0, 1, 2].map(|detail| {
+        Line::from(vec![
+            way("←", &shown.model.received, theme.received(), detail),
+            Span::raw("   "),
+            way("→", &shown.model.sent, theme.sent(), detail),
+        ])
+    })
 }

@@ -12,6 +12,9 @@ use super::super::input::Ui;
 use super::super::model::{Entry, Logged, Peer, Progress, Remark};
 use super::{Shown, format};
 
+/// From this width on a log's lines have milliseconds and words.
+const WIDE: u16 = 66;
+
 /// The whole body for one peer.
 pub(super) fn screen(
     frame: &mut Frame<'_>,
@@ -67,11 +70,10 @@ fn draw(
     let [top, rest] =
         Layout::vertical([Constraint::Length(lines), Constraint::Fill(1)]).areas(inside);
     frame.render_widget(Paragraph::new(about).wrap(Wrap { trim: true }), top);
-    let page = usize::from(rest.height);
     if whole {
-        ui.page = page;
+        ui.page = usize::from(rest.height);
     }
-    frame.render_widget(Text::from_iter(lines_of(peer, ui, shown, page)), rest);
+    frame.render_widget(Text::from_iter(lines_of(peer, ui, shown, rest)), rest);
 }
 
 /// How many lines the text takes at most when its words are wrapped.
@@ -167,8 +169,8 @@ fn arrow(direction: Direction) -> &'static str {
     }
 }
 
-/// The last `page` lines that are shown, or those before the place that was scrolled to.
-fn lines_of<'a>(peer: &Peer, ui: &Ui, shown: &Shown<'_>, page: usize) -> Vec<Line<'a>> {
+/// The last lines that are shown, or those before the place that was scrolled to.
+fn lines_of<'a>(peer: &Peer, ui: &Ui, shown: &Shown<'_>, area: Rect) -> Vec<Line<'a>> {
     let last = ui.scroll.unwrap_or(u64::MAX);
     let entries = peer.log.iter().rev().filter(|(number, entry)| {
         let fits = match &entry.what {
@@ -178,8 +180,8 @@ fn lines_of<'a>(peer: &Peer, ui: &Ui, shown: &Shown<'_>, page: usize) -> Vec<Lin
         *number <= last && fits
     });
     let mut lines: Vec<_> = entries
-        .take(page)
-        .map(|(_, entry)| line(entry, shown))
+        .take(usize::from(area.height))
+        .map(|(_, entry)| line(entry, shown, area.width >= WIDE))
         .collect();
     lines.reverse();
     if lines.is_empty() {
@@ -188,15 +190,13 @@ fn lines_of<'a>(peer: &Peer, ui: &Ui, shown: &Shown<'_>, page: usize) -> Vec<Lin
     lines
 }
 
-fn line<'a>(entry: &Entry, shown: &Shown<'_>) -> Line<'a> {
+fn line<'a>(entry: &Entry, shown: &Shown<'_>, wide: bool) -> Line<'a> {
     let theme = shown.theme;
     let at = jiff::SignedDuration::try_from(entry.at).unwrap_or_default();
     let at = shown.start.checked_add(at).unwrap_or(shown.start);
-    let time = at
-        .to_zoned_datetime(shown.zone.clone())
-        .strftime("%H:%M:%S%.3f ")
-        .to_string();
-    let mut spans = vec![Span::styled(time, theme.quiet())];
+    let at = at.to_zoned_datetime(shown.zone.clone());
+    let time = at.strftime(if wide { "%H:%M:%S%.3f " } else { "%H:%M:%S " });
+    let mut spans = vec![Span::styled(time.to_string(), theme.quiet())];
     match &entry.what {
         Logged::Message {
             direction,
@@ -208,14 +208,17 @@ fn line<'a>(entry: &Entry, shown: &Shown<'_>) -> Line<'a> {
                 Direction::Inbound => theme.received(),
                 Direction::Outbound => theme.sent(),
             };
-            let bytes = format::bytes(*bytes as f64);
             let arrow = arrow(*direction);
-            spans.push(Span::styled(format!("{arrow} {kind:<12}"), style));
-            spans.push(Span::raw(format!(" {bytes:>7}")));
+            let width = if wide { 12 } else { 10 };
+            spans.push(Span::styled(format!("{arrow} {kind:<width$}"), style));
+            spans.push(Span::raw(format!(" {:>7}", format::bytes(*bytes as f64))));
             let remark = remark.map(|remark| match remark {
-                Remark::After(took) => format!("  {} after its ping", format::took(took)),
-                Remark::Handshake(took) => {
+                Remark::After(took) if wide => format!("  {} after its ping", format::took(took)),
+                Remark::Handshake(took) if wide => {
                     format!("  completes the handshake, {}", format::took(took))
+                }
+                Remark::After(took) | Remark::Handshake(took) => {
+                    format!("  {}", format::took(took))
                 }
             });
             spans.extend(remark.map(|text| Span::styled(text, theme.good())));

@@ -32,21 +32,24 @@ enum Column {
 
 use Column as C;
 
-/// The columns with their widths, in the order in which they get room.
-const BY_NEED: [(Column, u16); 13] = [
-    (C::Id, 4),
-    (C::Addr, 15),
-    (C::Age, 4),
-    (C::Received, 5),
-    (C::Sent, 5),
-    (C::Type, 10),
-    (C::Last, 13),
-    (C::Ping, 7),
-    (C::ReceivedBytes, 7),
-    (C::SentBytes, 7),
-    (C::Handshake, 9),
-    (C::ReceivedRate, 9),
-    (C::SentRate, 9),
+/// What room is given to, one after the other, while there is any.
+const BY_NEED: [&[(Column, u16)]; 14] = [
+    &[(C::Id, 4)],
+    &[(C::Addr, 15)],
+    &[(C::Received, 5), (C::Sent, 5)],
+    &[(C::Age, 3)],
+    &[(C::Type, 10)],
+    &[(C::ReceivedBytes, 6), (C::SentBytes, 6)],
+    &[(C::Last, 11)],
+    // Every IPv4 address with its port.
+    &[(C::Addr, 21)],
+    &[(C::Ping, 7)],
+    &[(C::Handshake, 9)],
+    &[(C::ReceivedRate, 8), (C::SentRate, 8)],
+    // `← sendtxrcncl`, `outbound-full-relay`, and an IPv6 address with its port.
+    &[(C::Last, 14)],
+    &[(C::Type, 19)],
+    &[(C::Addr, 47)],
 ];
 
 /// In the order in which they stand.
@@ -66,11 +69,6 @@ const BY_PLACE: [Column; 14] = [
     C::Last,
     C::Age,
 ];
-
-/// A port and an IPv6 address with its brackets.
-const WIDEST_ADDR: u16 = 47;
-/// `outbound-full-relay`.
-const WIDEST_TYPE: u16 = 19;
 
 /// Lines that so many peers need.
 pub(super) fn height(peers: usize) -> u16 {
@@ -143,27 +141,23 @@ fn nobody<'a>(ui: &Ui, shown: &Shown<'_>) -> Text<'a> {
 /// Which columns fit, and how wide they are.
 fn columns(width: u16, several_nodes: bool) -> Vec<(Column, u16)> {
     let mut chosen: Vec<(Column, u16)> = Vec::new();
-    let mut used = 0;
-    let pid = several_nodes.then_some((C::Pid, 7));
-    for (column, wanted) in pid.into_iter().chain(BY_NEED) {
-        let with = used + wanted + u16::from(used > 0);
-        if with > width {
-            break;
+    let taken = |chosen: &[(Column, u16)]| {
+        let gaps = chosen.len().saturating_sub(1) as u16;
+        chosen.iter().map(|(_, width)| width).sum::<u16>() + gaps
+    };
+    let pid: &[(Column, u16)] = &[(C::Pid, 7)];
+    for step in several_nodes.then_some(pid).into_iter().chain(BY_NEED) {
+        let mut with = chosen.clone();
+        let spare = width.saturating_sub(taken(&chosen));
+        for (column, wanted) in step {
+            match with.iter_mut().find(|(one, _)| one == column) {
+                // A column that is there grows as far as it can.
+                Some((_, width)) => *width += (wanted - *width).min(spare),
+                None => with.push((*column, *wanted)),
+            }
         }
-        used = with;
-        chosen.push((column, wanted));
-    }
-    let mut spare = width - used;
-    // 21 has every IPv4 address with its port.
-    for (column, widest) in [
-        (C::Addr, 21),
-        (C::Type, WIDEST_TYPE),
-        (C::Addr, WIDEST_ADDR),
-    ] {
-        if let Some((_, width)) = chosen.iter_mut().find(|(one, _)| *one == column) {
-            let more = spare.min(widest - *width);
-            *width += more;
-            spare -= more;
+        if taken(&with) <= width {
+            chosen = with;
         }
     }
     let place = |column: Column| BY_PLACE.iter().position(|one| *one == column);
@@ -178,9 +172,11 @@ impl Column {
             C::Id => "peer",
             C::Addr => "address",
             C::Type => "type",
-            C::Received | C::ReceivedBytes => "←",
+            C::Received => "←msgs",
+            C::ReceivedBytes => "←bytes",
             C::ReceivedRate => "← now",
-            C::Sent | C::SentBytes => "→",
+            C::Sent => "→msgs",
+            C::SentBytes => "→bytes",
             C::SentRate => "→ now",
             C::Ping => "ping",
             C::Handshake => "handshake",
@@ -212,10 +208,10 @@ impl Column {
             ),
             C::Type => (connection_type(&peer.connection_type, room), Style::new()),
             C::Received => (format::count(received.total.messages), theme.received()),
-            C::ReceivedBytes => (format::bytes(received.total.bytes as f64), theme.received()),
+            C::ReceivedBytes => (format::tight(received.total.bytes), theme.received()),
             C::ReceivedRate => (format::rate(received.rate(shown.now).1), theme.received()),
             C::Sent => (format::count(sent.total.messages), theme.sent()),
-            C::SentBytes => (format::bytes(sent.total.bytes as f64), theme.sent()),
+            C::SentBytes => (format::tight(sent.total.bytes), theme.sent()),
             C::SentRate => (format::rate(sent.rate(shown.now).1), theme.sent()),
             C::Ping => (
                 peer.ping().map(format::took).unwrap_or_default(),
@@ -297,10 +293,27 @@ mod tests {
                 let sum: u16 = columns.iter().map(|(_, width)| width).sum();
                 let gaps = columns.len() as u16 - 1;
                 assert!(sum + gaps <= width, "{width}: {columns:?}");
-                for needed in [C::Id, C::Addr, C::Received] {
+                for needed in [C::Id, C::Addr, C::Received, C::Sent] {
                     assert!(columns.iter().any(|(one, _)| *one == needed), "{width}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn eighty_columns_have_what_a_task_asks_for() {
+        let columns: Vec<_> = columns(80, false).into_iter().map(|(one, _)| one).collect();
+        let wanted = [
+            C::Id,
+            C::Addr,
+            C::Type,
+            C::Received,
+            C::ReceivedBytes,
+            C::Sent,
+            C::SentBytes,
+            C::Last,
+            C::Age,
+        ];
+        assert_eq!(columns, wanted);
     }
 }

@@ -122,7 +122,7 @@ mod linux {
             Asker::start(place, wake.clone(), move || since_start + clock.elapsed())
         });
         let mut watch = Watch::new(Box::new(source), recorder, asker, args.duration, woken);
-        let on_screen = !output.json() && io::stdout().is_terminal() && io::stdin().is_terminal();
+        let on_screen = !output.json() && can_draw();
         let ran = if on_screen {
             let colour = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
             let ran = screen::run(&mut watch, &lines, &signals, &wake, Theme::new(colour));
@@ -134,6 +134,11 @@ mod linux {
         signals.finish();
         ran?;
         Ok(Outcome::Yes)
+    }
+
+    fn can_draw() -> bool {
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        io::stdout().is_terminal() && io::stdin().is_terminal() && !dumb
     }
 
     fn record(

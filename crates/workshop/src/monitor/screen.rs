@@ -19,6 +19,9 @@ use super::watch::Watch;
 /// Ten frames a second look live and cost next to nothing.
 const FRAME: Duration = Duration::from_millis(100);
 
+/// How long events gather at most: of a flood of 100,000 a second this is a seventh of the ring buffer.
+const GATHER: Duration = Duration::from_millis(20);
+
 /// The terminal in the state that we need; it gets back its own when this goes, also in a panic.
 struct Screen(DefaultTerminal);
 
@@ -27,7 +30,7 @@ impl Screen {
         // Restores in a panic too, before its message is printed.
         let terminal = ratatui::try_init();
         if terminal.is_err() {
-            ratatui::restore();
+            let _ = ratatui::try_restore();
         }
         let terminal = terminal
             .into_diagnostic()
@@ -38,7 +41,8 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        ratatui::restore();
+        // A terminal that is gone needs nothing.
+        let _ = ratatui::try_restore();
     }
 }
 
@@ -107,8 +111,13 @@ pub(crate) fn run(
             dirty = false;
             continue;
         }
-        // Until the next frame events gather by themselves.
-        watch.wait(!dirty, if dirty { wait } else { Duration::MAX })?;
+        // Until the next frame events gather by themselves for a while, which costs less than one by one.
+        let most = if dirty {
+            wait.min(GATHER)
+        } else {
+            Duration::MAX
+        };
+        watch.wait(!dirty, most)?;
     }
     Ok(())
 }

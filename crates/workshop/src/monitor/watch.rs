@@ -206,3 +206,177 @@ impl Watch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::os::fd::BorrowedFd;
+
+    use exercises::recording::{Direction, PeerId, read};
+
+    use super::super::event::{Identity, What as Told};
+    use super::super::record::Lines;
+    use super::super::wake::{self, Wake};
+    use super::*;
+
+    /// What another interface of Bitcoin Core might be one day.
+    struct Played {
+        now: Duration,
+        events: VecDeque<NetEvent<'static>>,
+        standing: Standing,
+        woken: Woken,
+        _wake: Wake,
+    }
+
+    impl MessageSource for Played {
+        fn program(&self) -> String {
+            "/usr/bin/bitcoind".to_owned()
+        }
+
+        fn tells(&self) -> Vec<String> {
+            vec!["net:inbound_message".to_owned()]
+        }
+
+        fn ready(&self) -> BorrowedFd<'_> {
+            self.woken.as_fd()
+        }
+
+        fn drain(&mut self, each: &mut dyn FnMut(&NetEvent<'_>)) -> usize {
+            let all = self.events.len();
+            self.events.drain(..).for_each(|event| each(&event));
+            all
+        }
+
+        fn look(&mut self) -> miette::Result<Standing> {
+            Ok(self.standing.clone())
+        }
+
+        fn now(&self) -> Duration {
+            self.now
+        }
+    }
+
+    fn message(millis: u64, direction: Direction, kind: &'static str) -> NetEvent<'static> {
+        let what = Told::Message {
+            identity: Identity {
+                addr: Some("10.0.0.2:8333".into()),
+                connection_type: Some("manual".into()),
+            },
+            direction,
+            kind: Some(kind.into()),
+            bytes: 8,
+        };
+        NetEvent {
+            at: Duration::from_millis(millis),
+            pid: 414,
+            peer: 3,
+            what,
+        }
+    }
+
+    fn played(now: u64, events: Vec<NetEvent<'static>>, standing: Standing) -> Box<Played> {
+        let (wake, woken) = wake::pair().unwrap();
+        Box::new(Played {
+            now: Duration::from_millis(now),
+            events: events.into(),
+            standing,
+            woken,
+            _wake: wake,
+        })
+    }
+
+    fn watch(source: Box<Played>, recorder: Option<Recorder>, until: Option<u64>) -> Watch {
+        let (_, woken) = wake::pair().unwrap();
+        Watch::new(
+            source,
+            recorder,
+            None,
+            until.map(Duration::from_millis),
+            woken,
+        )
+    }
+
+    fn kinds(watch: &mut Watch) -> (Vec<String>, Turn) {
+        let mut kinds = Vec::new();
+        let turn = watch.turn(|seen| {
+            kinds.push(match seen {
+                Seen::Event(event) => format!("{} ms", event.at.as_millis()),
+                Seen::Note(note) => serde_json::to_value(&note.what).unwrap()["type"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned(),
+            });
+        });
+        (kinds, turn.unwrap())
+    }
+
+    #[test]
+    fn what_is_seen_is_shown_in_order_and_recorded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record");
+        let lines = Lines::new(jiff::Timestamp::UNIX_EPOCH, Duration::ZERO, 1);
+        let recorder = Recorder::start(&path, lines, None).unwrap();
+        let events = vec![
+            message(1, Direction::Outbound, "ping"),
+            message(2, Direction::Inbound, "pong"),
+            message(3, Direction::Inbound, "inv"),
+        ];
+        let standing = Standing {
+            lost: 7,
+            ..Standing::default()
+        };
+        let mut watch = watch(played(5, events, standing), Some(recorder), None);
+        let (kinds, turn) = kinds(&mut watch);
+        let expected = [
+            "1 ms",
+            "peer",
+            "2 ms",
+            "ping_pong",
+            "3 ms",
+            "lost",
+            "node_ended",
+            "closed",
+        ];
+        assert_eq!(kinds, expected);
+        assert!(turn.changed && !turn.ended && !turn.time_is_up);
+        watch.end();
+        assert_eq!(watch.recording, Recording::On);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("\"message\""), "{text}");
+        let (sessions, strange) = read(&text);
+        let session = &sessions["0-1"];
+        let peer = &session.peers[&PeerId { pid: 414, peer: 3 }];
+        assert_eq!((strange, session.lost, session.ended), (0, 7, true));
+        assert_eq!((peer.pings_sent, peer.closed.is_some()), (1, true));
+    }
+
+    #[test]
+    fn it_ends_with_the_node_or_the_time() {
+        let ended = Standing {
+            ended: true,
+            ..Standing::default()
+        };
+        let (_, turn) = kinds(&mut watch(played(5, vec![], ended), None, None));
+        assert!(turn.ended && !turn.time_is_up);
+        let (_, turn) = kinds(&mut watch(
+            played(5, vec![], Standing::default()),
+            None,
+            Some(5),
+        ));
+        assert!(turn.time_is_up && !turn.ended);
+        // Nothing comes, and it does not wait beyond its time.
+        watch(played(5, vec![], Standing::default()), None, Some(6))
+            .wait(true, Duration::MAX)
+            .unwrap();
+    }
+
+    #[test]
+    fn a_record_that_fails_ends_alone() {
+        let lines = Lines::new(jiff::Timestamp::UNIX_EPOCH, Duration::ZERO, 1);
+        let full = std::path::Path::new("/dev/full");
+        let recorder = Recorder::start(full, lines, None).unwrap();
+        let mut watch = watch(played(5, vec![], Standing::default()), Some(recorder), None);
+        assert!(matches!(&watch.recording, Recording::Failed(why) if why.contains("No space")));
+        kinds(&mut watch);
+    }
+}

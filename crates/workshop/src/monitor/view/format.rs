@@ -53,10 +53,11 @@ pub(super) fn frequency(rate: f64) -> String {
     }
 }
 
-/// A short time, such as a ping's: `0.09 ms`, `12 ms`, `1.5 s`.
+/// A short time, such as a ping's: `90 µs`, `0.25 ms`, `12 ms`, `1.5 s`.
 pub(super) fn took(took: Duration) -> String {
     let millis = took.as_secs_f64() * 1e3;
     match millis {
+        m if m < 0.1 => format!("{:.0} µs", m * 1e3),
         m if m < 1.0 => format!("{m:.2} ms"),
         m if m < 10.0 => format!("{m:.1} ms"),
         m if m < 1000.0 => format!("{m:.0} ms"),
@@ -73,12 +74,6 @@ pub(super) fn age(age: Duration) -> String {
         s if s < 86_400 => format!("{}h", s / 3600),
         s => format!("{}d", s / 86_400),
     }
-}
-
-/// `0:02:13`.
-pub(super) fn clock(time: Duration) -> String {
-    let s = time.as_secs();
-    format!("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
 }
 
 /// Text of at most `width` columns; what does not fit is taken out of its middle, because an address's port
@@ -135,14 +130,13 @@ mod tests {
     fn times_are_short() {
         let ms = |millis: f64| took(Duration::from_secs_f64(millis / 1e3));
         assert_eq!(
-            [0.09, 1.25, 12.3, 1500.0, 90_000.0].map(ms),
-            ["0.09 ms", "1.2 ms", "12 ms", "1.5 s", "1m"]
+            [0.09, 0.25, 1.25, 12.3, 1500.0, 90_000.0].map(ms),
+            ["90 µs", "0.25 ms", "1.2 ms", "12 ms", "1.5 s", "1m"]
         );
         assert_eq!(
             [3, 300, 7200, 345_600].map(|s| age(Duration::from_secs(s))),
             ["3s", "5m", "2h", "4d"]
         );
-        assert_eq!(clock(Duration::from_secs(3733)), "1:02:13");
     }
 
     #[test]

@@ -121,7 +121,7 @@ pub(crate) fn run() -> ExitCode {
     let output = Output::new(cli.json);
     #[cfg(target_os = "linux")]
     let output = match cli.command {
-        Command::Trace(_) => output.lines(),
+        Command::Trace(_) | Command::Monitor(_) => output.lines(),
         _ => output,
     };
     let result = match cli.command {

@@ -80,14 +80,6 @@ impl Output {
             .map_err(|source| NotWritten { source }.into())
     }
 
-    /// Prints bytes that hold no escape sequences.
-    pub(crate) fn raw(&self, bytes: &[u8]) -> miette::Result<()> {
-        let mut out = io::stdout().lock();
-        out.write_all(bytes)
-            .and_then(|()| out.flush())
-            .map_err(|source| NotWritten { source }.into())
-    }
-
     /// A line for people beside the result, on standard error: progress, remarks, what to do next.
     pub(crate) fn remark(&self, line: impl std::fmt::Display) {
         // A closed standard error must not end a run that is doing its work.

@@ -9,6 +9,7 @@ pub(crate) mod doctor;
 pub(crate) mod init;
 mod instructor;
 pub(crate) mod man;
+#[cfg(target_os = "linux")]
 pub(crate) mod monitor;
 mod participant;
 pub(crate) mod plan;

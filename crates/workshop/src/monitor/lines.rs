@@ -20,14 +20,14 @@ pub(crate) fn run(
     signals: &Signals,
     output: &Output,
 ) -> miette::Result<()> {
-    output.raw(&lines.line(Duration::ZERO, watch.start_line()))?;
+    output.text(&lines.line(Duration::ZERO, watch.start_line()))?;
     loop {
-        let mut text = Vec::new();
+        let mut text = String::new();
         let turn = watch.turn(|seen| match seen {
-            Seen::Event(event) => text.extend(message(event, lines).into_iter().flatten()),
-            Seen::Note(note) => text.extend(lines.line(note.at, note.what.clone())),
+            Seen::Event(event) => text.extend(message(event, lines)),
+            Seen::Note(note) => text.push_str(&lines.line(note.at, note.what.clone())),
         })?;
-        output.raw(&text)?;
+        output.text(&text)?;
         if turn.ended || turn.time_is_up || signals.came() {
             break;
         }
@@ -35,11 +35,11 @@ pub(crate) fn run(
         watch.wait(false, GATHER)?;
     }
     let end = watch.end();
-    output.raw(&lines.line(end.at, end.what))
+    output.text(&lines.line(end.at, end.what))
 }
 
 /// Everything else is told by the notes.
-fn message(event: &NetEvent<'_>, lines: &Lines) -> Option<Vec<u8>> {
+fn message(event: &NetEvent<'_>, lines: &Lines) -> Option<String> {
     let What::Message {
         direction,
         kind,

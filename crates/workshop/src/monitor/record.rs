@@ -45,15 +45,15 @@ impl Lines {
     }
 
     /// One line with its end.
-    pub(crate) fn line(&self, at: Duration, what: What) -> Vec<u8> {
+    pub(crate) fn line(&self, at: Duration, what: What) -> String {
         let line = Line {
             at: self.time(at),
             session: self.session.clone(),
             what,
         };
         // Only maps with keys that are not strings could fail.
-        let mut text = serde_json::to_vec(&line).unwrap_or_default();
-        text.push(b'\n');
+        let mut text = serde_json::to_string(&line).unwrap_or_default();
+        text.push('\n');
         text
     }
 }
@@ -119,7 +119,7 @@ impl Recorder {
         }
         self.written += line.len() as u64;
         // In one piece, or a killed run would leave half a line and another session's would mix with it.
-        self.file.write_all(&line)
+        self.file.write_all(line.as_bytes())
     }
 
     fn ping_is_due(&mut self, peer: PeerId, direction: Direction, at: Duration) -> bool {

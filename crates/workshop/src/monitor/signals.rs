@@ -1,9 +1,10 @@
 //! Signals that end the monitor: they wake it, and it ends in good order.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::{flag, low_level};
 
 use super::wake::Wake;
 
@@ -12,13 +13,20 @@ use super::wake::Wake;
 pub(crate) struct Signals(Arc<AtomicUsize>);
 
 impl Signals {
-    pub(crate) fn watch(wake: &Wake) -> std::io::Result<Self> {
+    /// Off a screen a second signal ends us at once: we may be stuck in a write.
+    pub(crate) fn watch(wake: &Wake, on_screen: bool) -> std::io::Result<Self> {
         let last = Arc::new(AtomicUsize::new(0));
+        let second = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM, SIGHUP] {
-            // Numbers of signals are small and positive. Handlers run in this order: noted, then woken.
+            // Handlers run in this order: only the second signal finds that there was a first, and who is woken
+            // finds which it was.
+            if !on_screen {
+                flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&second))?;
+                flag::register(signal, Arc::clone(&second))?;
+            }
             let number = usize::try_from(signal).unwrap_or(0);
-            signal_hook::flag::register_usize(signal, Arc::clone(&last), number)?;
-            signal_hook::low_level::pipe::register(signal, wake.for_signals()?)?;
+            flag::register_usize(signal, Arc::clone(&last), number)?;
+            low_level::pipe::register(signal, wake.for_signals()?)?;
         }
         Ok(Self(last))
     }
@@ -34,7 +42,7 @@ impl Signals {
         let signal = i32::try_from(self.0.load(Ordering::Relaxed)).unwrap_or(0);
         if matches!(signal, SIGTERM | SIGHUP) {
             // Only signals that cannot be raised fail.
-            let _ = signal_hook::low_level::emulate_default_handler(signal);
+            let _ = low_level::emulate_default_handler(signal);
         }
     }
 }

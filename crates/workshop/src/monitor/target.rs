@@ -1,11 +1,11 @@
 //! Which node is watched.
 
-use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use probe::Target;
 
+use crate::commands::trace::target::{in_path, target};
 use crate::participant::Host;
 
 /// The system-wide node of a workshop's host; see templates/host/bitcoind.service.j2.
@@ -29,9 +29,12 @@ impl Chosen {
 }
 
 /// The node that was named, else the host's own, else the one bitcoind that runs here.
-pub(crate) fn choose(named: Option<&OsStr>, host: &Host) -> miette::Result<Chosen> {
+pub(crate) fn choose(named: Option<&Path>, host: &Host) -> miette::Result<Chosen> {
     if let Some(named) = named {
-        return by_name(named);
+        return Ok(Chosen {
+            target: target(named),
+            unit: None,
+        });
     }
     let running = processes();
     if let Some(program) = &host.node_binary {
@@ -47,7 +50,7 @@ pub(crate) fn choose(named: Option<&OsStr>, host: &Host) -> miette::Result<Chose
         });
     }
     match running.as_slice() {
-        [] => on_path("bitcoind").map(Chosen::program).ok_or_else(|| {
+        [] => in_path(Path::new("bitcoind")).map(Chosen::program).ok_or_else(|| {
             miette::miette!(
                 help = "workshop monitor BINARY watches every process that runs a program, also later ones; \
                         workshop monitor PID watches one process",
@@ -74,28 +77,6 @@ pub(crate) fn choose(named: Option<&OsStr>, host: &Host) -> miette::Result<Chose
             ))
         }
     }
-}
-
-fn by_name(named: &OsStr) -> miette::Result<Chosen> {
-    let path = Path::new(named);
-    // A file of that name goes before a number, and a name without a folder is also looked for as the shell does.
-    if path.exists() {
-        return Ok(Chosen::program(path));
-    }
-    let text = named.to_string_lossy();
-    if let Ok(pid) = text.parse() {
-        return Ok(Chosen {
-            target: Target::Pid(pid),
-            unit: None,
-        });
-    }
-    if !text.contains('/')
-        && let Some(path) = on_path(&text)
-    {
-        return Ok(Chosen::program(path));
-    }
-    // Its own error says that there is no such file.
-    Ok(Chosen::program(path))
 }
 
 /// A process that is called bitcoind.
@@ -136,13 +117,6 @@ fn same_file(left: &Path, right: &Path) -> bool {
     left.is_some() && left == inode(right)
 }
 
-fn on_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
-}
-
 /// Whether a process belongs to a systemd unit.
 pub(crate) fn runs_in(pid: u32, unit: &str) -> bool {
     let cgroups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
@@ -150,24 +124,4 @@ pub(crate) fn runs_in(pid: u32, unit: &str) -> bool {
         .lines()
         .filter_map(|line| line.rsplit('/').next())
         .any(|last| last == unit)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn named(name: &str) -> Chosen {
-        choose(Some(OsStr::new(name)), &Host::default()).unwrap()
-    }
-
-    #[test]
-    fn a_number_is_a_process_and_a_name_a_program() {
-        assert_eq!(named("414").target, Target::Pid(414));
-        assert_eq!(named("./414").target, Target::path("./414"));
-        assert!(matches!(named("sh").target, Target::Path(path) if path.is_absolute()));
-        assert_eq!(
-            named("no-such-program").target,
-            Target::path("no-such-program")
-        );
-    }
 }

@@ -9,6 +9,7 @@ use probe::{Event, Part, Probe, Session, Target};
 use super::event::{Direction, Identity, NetEvent, What, clean};
 use super::source::{MessageSource, Standing};
 use super::target::{Chosen, runs_in};
+use crate::commands::trace::target::file;
 
 /// What is told of: `net:` and this.
 const TRACEPOINTS: [(&str, Kind); 7] = [
@@ -56,10 +57,7 @@ pub(crate) struct Usdt {
 impl Usdt {
     /// Attaches. The two tracepoints of messages must be there; the others are left out where they are not.
     pub(crate) fn attach(chosen: &Chosen) -> Result<Self, probe::Error> {
-        let file = match &chosen.target {
-            Target::Path(path) => path.clone(),
-            Target::Pid(pid) => format!("/proc/{pid}/exe").into(),
-        };
+        let file = file(&chosen.target);
         // The rights are looked at first by `attach`, and a file that cannot be read is its error too.
         let has = probe::usdt::read_file(&file).ok();
         let wanted: Vec<_> = TRACEPOINTS
@@ -75,7 +73,7 @@ impl Usdt {
             .copied()
             .collect();
         let probes = wanted.iter().map(|(name, kind)| {
-            let probe = Probe::new(ProbeId::new("net", *name));
+            let probe = Probe::new(ProbeId::new("net", name));
             probe.stream(kind.parts())
         });
         let session = Session::attach(&chosen.target, probes)?;

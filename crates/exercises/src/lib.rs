@@ -7,7 +7,7 @@
 //! - [`judge`] turns evidence into a [`Verdict`].
 //! - [`progress`] folds verdicts into what a participant has achieved.
 //! - The rest understands what participants and their tools write: [`answers`], [`source`], [`listing`],
-//!   [`documented`], [`profile`].
+//!   [`documented`], [`profile`], [`recording`].
 
 pub mod amount;
 pub mod answers;
@@ -17,6 +17,7 @@ pub mod listing;
 pub mod profile;
 pub mod progress;
 pub mod prose;
+pub mod recording;
 pub mod source;
 pub mod task;
 pub mod tasks;

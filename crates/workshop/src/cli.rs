@@ -12,7 +12,7 @@ use crate::output::{self, Output};
 /// Servers for people who learn on real machines.
 ///
 /// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `status`, `ssh`, `destroy`.
-/// Participant: `tasks`, `show`, `answer`, `check`, `progress`, `tracepoints`, `trace`.
+/// Participant: `tasks`, `show`, `answer`, `check`, `progress`, `tracepoints`, `trace`, `monitor`.
 #[derive(Parser)]
 #[command(
     name = "workshop",
@@ -75,6 +75,9 @@ enum Command {
     Tracepoints(commands::tracepoints::Args),
     #[cfg(target_os = "linux")]
     Trace(commands::trace::Args),
+    /// Watch a node's peers and messages live, by its tracepoints.
+    #[cfg(target_os = "linux")]
+    Monitor(commands::monitor::Args),
     /// Print the completion script for a shell.
     Completions(commands::completions::Args),
     /// Write the manual pages into a folder.
@@ -118,7 +121,7 @@ pub(crate) fn run() -> ExitCode {
     let output = Output::new(cli.json);
     #[cfg(target_os = "linux")]
     let output = match cli.command {
-        Command::Trace(_) => output.lines(),
+        Command::Trace(_) | Command::Monitor(_) => output.lines(),
         _ => output,
     };
     let result = match cli.command {
@@ -138,6 +141,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Tracepoints(args) => commands::tracepoints::run(&args, &output),
         #[cfg(target_os = "linux")]
         Command::Trace(args) => commands::trace::run(&args, &output),
+        #[cfg(target_os = "linux")]
+        Command::Monitor(args) => commands::monitor::run(&args, &output),
         Command::Completions(args) => commands::completions::run(&args, &output),
         Command::Man(args) => commands::man::run(&args, &output),
     };

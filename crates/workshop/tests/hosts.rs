@@ -15,6 +15,7 @@ mod hosts {
     mod footprint;
     mod inventory;
     mod killed;
+    mod monitor;
     mod participant;
     mod refused;
     mod workshop;

@@ -2,7 +2,7 @@
 
 mod task0;
 mod task1;
-mod tools;
+pub(crate) mod tools;
 
 use std::path::{Path, PathBuf};
 

@@ -62,6 +62,17 @@ pub(crate) fn home() -> miette::Result<PathBuf> {
         .ok_or_else(|| miette::miette!(help = "set HOME", "this account has no home folder"))
 }
 
+/// Where what programs remember of this account is kept.
+pub(crate) fn state_folder() -> miette::Result<PathBuf> {
+    let state = std::env::var_os("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
+    match state {
+        Some(state) => Ok(state),
+        None => Ok(home()?.join(".local/state")),
+    }
+}
+
 /// A path under the home as people type it.
 pub(crate) fn shown(path: &Path) -> String {
     let rest = home()

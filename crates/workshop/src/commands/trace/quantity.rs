@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// `10s`, `500ms`, `2m`, `1h 30m`; a bare number is seconds.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(in crate::commands) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "write 10s, 500ms or 2m".to_owned();
     let duration = match text.trim().parse::<f64>() {
         Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|_| wrong())?,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use probe::Target;
 
 /// Understands `BINARY|PID`.
-pub(super) fn target(text: &Path) -> Target {
+pub(crate) fn target(text: &Path) -> Target {
     // A file of digits is ./123.
     if let Some(pid) = text.to_str().and_then(|text| text.parse().ok()) {
         return Target::Pid(pid);
@@ -20,7 +20,7 @@ pub(super) fn target(text: &Path) -> Target {
 }
 
 /// Where the target's notes are read.
-pub(super) fn file(target: &Target) -> PathBuf {
+pub(crate) fn file(target: &Target) -> PathBuf {
     match target {
         Target::Path(path) => path.clone(),
         Target::Pid(pid) => PathBuf::from(format!("/proc/{pid}/exe")),
@@ -33,7 +33,7 @@ pub(super) fn is_bare(name: &Path) -> bool {
 }
 
 /// The program of that name that a shell would run.
-pub(super) fn in_path(name: &Path) -> Option<PathBuf> {
+pub(crate) fn in_path(name: &Path) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
         .map(|folder| folder.join(name))

@@ -6,6 +6,8 @@ mod cli;
 mod commands;
 mod diagnostic;
 mod gather;
+#[cfg(target_os = "linux")]
+mod live;
 mod output;
 mod participant;
 mod progress;

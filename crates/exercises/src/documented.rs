@@ -9,7 +9,7 @@ use crate::profile::Version;
 use crate::tracepoint::Tracepoint;
 
 /// What is documented, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interface {
     /// Where it was read, for people.
     pub source: String,
@@ -18,7 +18,7 @@ pub struct Interface {
 }
 
 /// One documented tracepoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Documented {
     /// Its name.
     pub id: Tracepoint,
@@ -27,7 +27,7 @@ pub struct Documented {
 }
 
 /// One documented argument.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentedArg {
     /// A short name in `snake_case`.
     pub name: String,

@@ -12,7 +12,7 @@ use crate::output::{self, Output};
 /// Servers for people who learn on real machines.
 ///
 /// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `status`, `ssh`, `destroy`.
-/// Participant: `tasks`, `show`, `answer`, `check`, `progress`, `tracepoints`.
+/// Participant: `tasks`, `show`, `answer`, `check`, `progress`, `tracepoints`, `interface-test`.
 #[derive(Parser)]
 #[command(
     name = "workshop",
@@ -73,6 +73,11 @@ enum Command {
     Progress(commands::progress::Args),
     /// What can be traced in a program.
     Tracepoints(commands::tracepoints::Args),
+    /// Whether every documented tracepoint of a bitcoind fires and says what RPC says.
+    InterfaceTest(commands::interface_test::Args),
+    /// The part of a check that needs root.
+    #[command(hide = true)]
+    Observe(commands::observe::Args),
     /// Print the completion script for a shell.
     Completions(commands::completions::Args),
     /// Write the manual pages into a folder.
@@ -129,6 +134,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Check(args) => commands::check::run(&args, &output),
         Command::Progress(args) => commands::progress::run(&args, &output),
         Command::Tracepoints(args) => commands::tracepoints::run(&args, &output),
+        Command::InterfaceTest(args) => commands::interface_test::run(&args, &output),
+        Command::Observe(args) => commands::observe::run(&args, &output),
         Command::Completions(args) => commands::completions::run(&args, &output),
         Command::Man(args) => commands::man::run(&args, &output),
     };

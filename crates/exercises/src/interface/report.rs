@@ -142,7 +142,8 @@ fn line(documented: &Documented, seen: &Seen) -> Line {
     let Some(built) = seen.tracepoints.iter().find(|one| one.id == documented.id) else {
         if documented.id.context == WALLET && !seen.wallet {
             line.result = Result::NotBuilt;
-            line.remarks.push("it has no wallet".to_owned());
+            line.remarks
+                .push("not in this program, which has no wallet".to_owned());
         } else {
             line.result = Result::Wrong;
             line.problems.push(absent(&documented.id, seen));

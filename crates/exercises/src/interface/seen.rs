@@ -225,6 +225,7 @@ impl fmt::Display for Want {
                 let all: Vec<_> = all.iter().map(ToString::to_string).collect();
                 f.write_str(&all.join(" or "))
             }
+            Self::Containing(part) if part.is_empty() => f.write_str("a text"),
             Self::Containing(part) => write!(f, "a text with “{part}”"),
         }
     }

@@ -9,7 +9,7 @@ use crate::profile::Version;
 use crate::tracepoint::Tracepoint;
 
 /// What is documented, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interface {
     /// Where it was read, for people.
     pub source: String,
@@ -18,7 +18,7 @@ pub struct Interface {
 }
 
 /// One documented tracepoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Documented {
     /// Its name.
     pub id: Tracepoint,
@@ -27,7 +27,7 @@ pub struct Documented {
 }
 
 /// One documented argument.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentedArg {
     /// A short name in `snake_case`.
     pub name: String,
@@ -210,11 +210,12 @@ fn numbered(line: &str) -> Option<&str> {
     line[digits..].strip_prefix(['.', ')']).map(str::trim)
 }
 
-/// ``Peer ID as `int64` ``: the words before the first backtick name it, the words inside are its type.
+/// ``Peer ID as `int64` ``: the words before the first backtick name it, and the words inside are its type;
+/// in ``Whether `CreateTransaction` succeeded as `bool` `` those inside the second pair.
 fn argument(item: &str) -> DocumentedArg {
     let mut pieces = item.split('`');
     let description = pieces.next().unwrap_or_default();
-    let kind = pieces.next().and_then(ArgType::from_words);
+    let kind = pieces.find_map(ArgType::from_words);
     let words: Vec<String> = description
         .split(|letter: char| !letter.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty() && !matches!(*word, "as" | "an" | "a" | "the"))
@@ -279,6 +280,7 @@ Arguments passed:
 Note: 3. of something.
 #### Tracepoint `ours:started`
 1. Whether it was a very long description as` bool`
+1. Whether `Something` succeeded as `bool`
 2. Something else as `quaternion`
 ## Adding tracepoints
 1. not an argument
@@ -309,7 +311,7 @@ Note: 3. of something.
             text,
             [
                 "net:inbound_message(int64_t peer_id, char * peer_addr)",
-                "ours:started(bool whether_it_was, ? something_else)"
+                "ours:started(bool whether_it_was, bool whether, ? something_else)"
             ]
         );
     }

@@ -13,6 +13,7 @@ pub mod amount;
 pub mod answers;
 pub mod documented;
 pub mod evidence;
+pub mod interface;
 pub mod listing;
 pub mod profile;
 pub mod progress;

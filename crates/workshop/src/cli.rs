@@ -12,7 +12,8 @@ use crate::output::{self, Output};
 /// Servers for people who learn on real machines.
 ///
 /// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `status`, `ssh`, `destroy`.
-/// Participant: `tasks`, `show`, `answer`, `check`, `progress`, `tracepoints`, `trace`, `monitor`.
+/// Participant: `tasks`, `show`, `answer`, `check`, `progress`, `tracepoints`, `trace`, `monitor`,
+/// `interface-test`.
 #[derive(Parser)]
 #[command(
     name = "workshop",
@@ -78,6 +79,11 @@ enum Command {
     /// Watch a node's peers and messages live, by its tracepoints.
     #[cfg(target_os = "linux")]
     Monitor(commands::monitor::Args),
+    /// Whether every documented tracepoint of a bitcoind fires and says what RPC says.
+    InterfaceTest(commands::interface_test::Args),
+    /// The part of a check that needs root.
+    #[command(hide = true)]
+    Observe(commands::observe::Args),
     /// Print the completion script for a shell.
     Completions(commands::completions::Args),
     /// Write the manual pages into a folder.
@@ -143,6 +149,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Trace(args) => commands::trace::run(&args, &output),
         #[cfg(target_os = "linux")]
         Command::Monitor(args) => commands::monitor::run(&args, &output),
+        Command::InterfaceTest(args) => commands::interface_test::run(&args, &output),
+        Command::Observe(args) => commands::observe::run(&args, &output),
         Command::Completions(args) => commands::completions::run(&args, &output),
         Command::Man(args) => commands::man::run(&args, &output),
     };

@@ -7,6 +7,8 @@ mod commands;
 mod diagnostic;
 mod gather;
 #[cfg(target_os = "linux")]
+mod live;
+#[cfg(target_os = "linux")]
 mod monitor;
 mod output;
 mod participant;

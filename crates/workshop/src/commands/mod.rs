@@ -8,9 +8,11 @@ pub(crate) mod destroy;
 pub(crate) mod doctor;
 pub(crate) mod init;
 mod instructor;
+pub(crate) mod interface_test;
 pub(crate) mod man;
 #[cfg(target_os = "linux")]
 pub(crate) mod monitor;
+pub(crate) mod observe;
 mod participant;
 pub(crate) mod plan;
 pub(crate) mod progress;

@@ -1,0 +1,43 @@
+//! What checks do on the live system: processes that end with us, observations that need root, temporary
+//! nodes. However a check ends (Ctrl-C, a lost connection, `kill -9`) nothing of it goes on running.
+//!
+//! - [`cancel`]: one flag for Ctrl-C, SIGTERM, SIGHUP, and for a parent that went away.
+//! - [`interface`]: nodes made to fire every tracepoint, and what each argument should be.
+//! - [`process`]: a child in a process group of its own, bounded in time and output.
+//! - [`root`]: the same binary again through `sudo -n`, for what needs root.
+//! - [`regtest`]: temporary nodes on a chain of their own.
+//! - [`scratch`]: a temporary folder; those of killed runs are swept.
+
+pub(crate) mod cancel;
+pub(crate) mod interface;
+pub(crate) mod process;
+pub(crate) mod regtest;
+pub(crate) mod root;
+pub(crate) mod scratch;
+
+/// Why something could not be observed, and what would change that.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct CouldNot {
+    pub(crate) why: String,
+    pub(crate) remedy: String,
+}
+
+impl CouldNot {
+    pub(crate) fn new(why: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// The check was interrupted.
+    pub(crate) fn cancelled() -> Self {
+        Self::new("it was interrupted", "run the check again")
+    }
+}
+
+impl<T> From<CouldNot> for exercises::Observed<T> {
+    fn from(CouldNot { why, remedy }: CouldNot) -> Self {
+        Self::unknown(why, remedy)
+    }
+}

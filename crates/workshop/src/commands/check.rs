@@ -161,6 +161,9 @@ fn render(verdict: &Verdict) -> String {
         if let Some(hint) = &finding.hint {
             let _ = writeln!(text, "    {hint}");
         }
+        if let Some(remark) = &finding.remark {
+            let _ = writeln!(text, "    remark: {remark}");
+        }
     }
     let bold = Style::new().bold();
     let says = match verdict.verdict {

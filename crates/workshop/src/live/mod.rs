@@ -4,10 +4,12 @@
 //! - [`cancel`]: one flag for Ctrl-C, SIGTERM, SIGHUP, and for a parent that went away.
 //! - [`process`]: a child in a process group of its own, bounded in time and output.
 //! - [`root`]: the same binary again through `sudo -n`, for what needs root.
+//! - [`regtest`]: temporary nodes on a chain of their own.
 //! - [`scratch`]: a temporary folder; those of killed runs are swept.
 
 pub(crate) mod cancel;
 pub(crate) mod process;
+pub(crate) mod regtest;
 pub(crate) mod root;
 pub(crate) mod scratch;
 

@@ -2,6 +2,8 @@
 
 mod task0;
 pub(crate) mod task1;
+#[cfg(target_os = "linux")]
+mod task5;
 mod tools;
 
 use std::path::{Path, PathBuf};
@@ -18,22 +20,35 @@ pub(crate) struct Places {
     pub(crate) tree: Option<PathBuf>,
     /// The program, instead of the tree's.
     pub(crate) binary: Option<PathBuf>,
+    /// The program without the participant's change, instead of the host's own node.
+    pub(crate) base: Option<PathBuf>,
 }
 
 /// Everything that the check of `task` looks at.
-pub(crate) fn evidence(task: &Task, host: &Host, places: &Places, answers: Answers) -> Evidence {
+///
+/// # Errors
+/// When the task is not known here, or the operating system refuses what every check needs.
+pub(crate) fn evidence(
+    task: &Task,
+    host: &Host,
+    places: &Places,
+    answers: Answers,
+) -> miette::Result<Evidence> {
     let seen = match task.id {
         "task0" => Seen::Task0(task0::look(host)),
-        _ => Seen::Task1(task1::look(host, places, &answers)),
+        "task1" => Seen::Task1(task1::look(host, places, &answers)),
+        #[cfg(target_os = "linux")]
+        "task5" => Seen::Task5(task5::look(host, places)?),
+        other => miette::bail!("{other} cannot be checked on this system"),
     };
-    Evidence {
+    Ok(Evidence {
         schema: evidence::SCHEMA,
         checker: format!("workshop {}", env!("CARGO_PKG_VERSION")),
         at: jiff::Timestamp::now(),
         host: host.word.clone(),
         answers,
         seen,
-    }
+    })
 }
 
 /// The program to look at: the given one, else the tree's, else the node's own.

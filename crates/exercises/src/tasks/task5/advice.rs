@@ -67,7 +67,11 @@ mod tests {
     fn each_piece_of_advice() {
         assert_eq!(advice(&["node:started", "node:stopping"], None), "");
         for (names, documented, piece) in [
-            (["node:Started", "node:stopping"], None, "Started: the names"),
+            (
+                ["node:Started", "node:stopping"],
+                None,
+                "Started: the names",
+            ),
             (["nodeState:up", "node:down"], None, "nodeState: the names"),
             (["test:up", "node:down"], None, "test: this is no test"),
             (["node:test_up", "node:down"], None, "test_up: this is no"),

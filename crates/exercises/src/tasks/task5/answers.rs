@@ -47,7 +47,8 @@ pub(super) fn names(answer: &Answer, seen: &Seen) -> Judged {
     }
     // Which of them fires when is judged elsewhere. Here it matters that those that do are among them.
     if let Ok(watched) = moments::watched(seen) {
-        let named = |all: &[&Tracepoint]| all.is_empty() || all.iter().any(|one| given.contains(one));
+        let named =
+            |all: &[&Tracepoint]| all.is_empty() || all.iter().any(|one| given.contains(one));
         if !named(&watched.starts()) {
             return wrong("the one that fires at the start is not among them".to_owned());
         }
@@ -98,7 +99,8 @@ fn places(text: &str, calls: &[NewCall]) -> Vec<Named> {
     let mut found = Vec::new();
     let mut file: Option<String> = None;
     let mut whole_file = false;
-    for word in text.split(|letter: char| letter.is_whitespace() || matches!(letter, ',' | ';' | '"'))
+    for word in
+        text.split(|letter: char| letter.is_whitespace() || matches!(letter, ',' | ';' | '"'))
     {
         let word = word.trim_matches(|letter| matches!(letter, '(' | ')' | '.' | '`' | '\''));
         let number = word.trim_start_matches([':', '#', 'L', '+']);
@@ -239,9 +241,11 @@ pub(super) fn unclean(answer: &Answer, seen: &Seen) -> Judged {
 fn tells_unclean(text: &str) -> Option<bool> {
     let text = text.to_lowercase();
     let unclean = |clause: &&str| {
-        ["kill -9", "sigkill", "crash", "abort", "power", "segv", "oom"]
-            .iter()
-            .any(|word| clause.contains(word))
+        [
+            "kill -9", "sigkill", "crash", "abort", "power", "segv", "oom",
+        ]
+        .iter()
+        .any(|word| clause.contains(word))
     };
     let negative = |clause: &str| {
         clause

@@ -85,7 +85,10 @@ impl<'a> Watched<'a> {
 
     /// Whether it fired in the stop that was a SIGKILL.
     pub(super) fn fires_when_killed(&self, one: &Tracepoint) -> bool {
-        Firings::of(one, self.timeline).get(RunKind::Killed).stopping > 0
+        Firings::of(one, self.timeline)
+            .get(RunKind::Killed)
+            .stopping
+            > 0
     }
 
     fn fired_in(&self, one: &Tracepoint, kind: RunKind) -> bool {
@@ -297,11 +300,13 @@ fn explain(name: &str, pattern: Pattern, call: Option<&NewCall>) -> Judged {
         ),
         Pattern::Both => (
             format!("{name} fires when it starts and when it stops"),
-            "a trace cannot tell the two apart: give each moment a tracepoint of its own".to_owned(),
+            "a trace cannot tell the two apart: give each moment a tracepoint of its own"
+                .to_owned(),
         ),
         Pattern::Often(count, Part::Running) => (
             format!("{name} fired {count} times while the node was in use"),
-            "messages, calls or blocks come by there: find a place where it comes by once".to_owned(),
+            "messages, calls or blocks come by there: find a place where it comes by once"
+                .to_owned(),
         ),
         Pattern::Often(count, Part::Starting) => (
             format!("{name} fired {count} times in one start"),
@@ -333,7 +338,8 @@ fn explain(name: &str, pattern: Pattern, call: Option<&NewCall>) -> Judged {
         ),
         Pattern::Start | Pattern::Stop | Pattern::Irregular => (
             format!("{name} fired in some starts and stops, and not in all alike"),
-            "trace it, start and stop bitcoind -regtest a few times, and see when it fires".to_owned(),
+            "trace it, start and stop bitcoind -regtest a few times, and see when it fires"
+                .to_owned(),
         ),
     };
     Judged::wrong(seen, hint)

@@ -17,6 +17,7 @@ pub mod listing;
 pub mod profile;
 pub mod progress;
 pub mod prose;
+pub mod solutions;
 pub mod source;
 pub mod surroundings;
 pub mod task;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::advice;
-use super::seen::{Build, CompilerError, Habits, NewCall, Program, Seen};
+use super::seen::{Build, CompilerError, NewCall, Program, Seen};
 use crate::evidence::Observed;
 use crate::source::Kind;
 use crate::tracepoint::Tracepoint;
@@ -51,20 +51,31 @@ pub(super) fn built(seen: &Seen) -> Judged {
             ),
             Build::Broken { error, .. } => Judged::wrong(
                 format!("it does not compile: {}: {}", error.at, error.message),
-                mend(error, &seen.habits),
+                mend(error, seen),
             ),
         })
     })
 }
 
-fn mend(error: &CompilerError, habits: &Habits) -> String {
-    if error.no_semaphore() && habits.semaphores {
+fn mend(error: &CompilerError, seen: &Seen) -> String {
+    let declared = error.semaphore().and_then(|name| {
+        let mut calls = seen.calls.iter();
+        calls.find(|call| {
+            let Tracepoint { context, event } = &call.tracepoint;
+            call.kind == Kind::Companion && name == format!("{context}_{event}")
+        })
+    });
+    if let Some(NewCall { file, first, .. }) = declared {
+        format!(
+            "it is declared at {file}:{first}: what is used must be declared before, and in the same file"
+        )
+    } else if error.no_semaphore() && seen.habits.semaphores {
         "every tracepoint has a semaphore, which its file declares once: compare src/net.cpp"
             .to_owned()
     } else if error.no_macro() {
         "the file does not know the macro yet: compare what src/net.cpp includes".to_owned()
     } else {
-        format!("mend that line, then build it: {}", habits.build)
+        format!("mend that line, then build it: {}", seen.habits.build)
     }
 }
 

@@ -89,8 +89,12 @@ impl CompilerError {
 
     /// Whether a tracepoint's semaphore is not declared.
     pub fn no_semaphore(&self) -> bool {
-        self.undeclared()
-            .is_some_and(|name| name.ends_with("_semaphore"))
+        self.semaphore().is_some()
+    }
+
+    /// The semaphore that is not declared, such as `node_started` of `node:started`.
+    pub fn semaphore(&self) -> Option<&str> {
+        self.undeclared()?.strip_suffix("_semaphore")
     }
 
     /// Whether the macro itself is not known.

@@ -21,9 +21,33 @@ use crate::live::root;
 use crate::live::starts::Starts;
 use crate::participant::{Host, shown};
 
-pub(super) fn look(host: &Host, places: &Places) -> miette::Result<Seen> {
-    let cancel = Cancel::on_signals()
-        .map_err(|error| miette::miette!("signals cannot be handled: {error}"))?;
+pub(super) fn look(host: &Host, places: &Places) -> Seen {
+    match Cancel::on_signals() {
+        Ok(cancel) => look_until(host, places, &cancel),
+        Err(error) => {
+            let why = format!("signals cannot be handled: {error}");
+            let remedy = "are there too many open files? `ulimit -n`";
+            Seen {
+                program: Observed::unknown(&why, remedy),
+                base: Observed::unknown(&why, remedy),
+                build: Observed::unknown(&why, remedy),
+                calls: vec![],
+                documented: None,
+                timeline: Observed::unknown(&why, remedy),
+                habits: habits(host.profile(None)),
+            }
+        }
+    }
+}
+
+fn habits(profile: &Profile) -> Habits {
+    Habits {
+        build: profile.build_node.to_owned(),
+        semaphores: profile.semaphores,
+    }
+}
+
+fn look_until(host: &Host, places: &Places, cancel: &Cancel) -> Seen {
     let tree = host.tree(places.tree.as_deref());
     let tree = tree.as_deref();
     let profile = host.profile(tree);
@@ -39,7 +63,7 @@ pub(super) fn look(host: &Host, places: &Places) -> miette::Result<Seen> {
     let sources = tree.map(Sources::find);
     let build = match (tree, &sources, &file) {
         (Some(tree), Some(sources), Some(file)) => {
-            build::build(tree, sources, file, profile, &cancel)
+            build::build(tree, sources, file, profile, cancel)
         }
         _ => Observed::unknown(
             "there is no source to compare the program with",
@@ -50,19 +74,16 @@ pub(super) fn look(host: &Host, places: &Places) -> miette::Result<Seen> {
         (Some(sources), Observed::Known(base)) => calls::new_calls(sources, &base.tracepoints),
         _ => vec![],
     };
-    let timeline = timeline(file.as_deref(), &program, &base, &build, &cancel);
-    Ok(Seen {
+    let timeline = timeline(file.as_deref(), &program, &base, &build, cancel);
+    Seen {
         program,
         base,
         build,
         calls,
         documented: tree.and_then(documented),
         timeline,
-        habits: Habits {
-            build: profile.build_node.to_owned(),
-            semaphores: profile.semaphores,
-        },
-    })
+        habits: habits(profile),
+    }
 }
 
 fn program(file: &Path, profile: &Profile) -> Observed<Program> {

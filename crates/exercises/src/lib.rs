@@ -6,8 +6,8 @@
 //! - [`TASKS`] lists the tasks; a [`Task`] is data: questions, checks and a template of prose.
 //! - [`judge`] turns evidence into a [`Verdict`].
 //! - [`progress`] folds verdicts into what a participant has achieved.
-//! - The rest understands what participants and their tools write: [`answers`], [`source`], [`listing`],
-//!   [`documented`], [`profile`], [`recording`].
+//! - The rest understands what participants and their tools write: [`answers`], [`source`], [`surroundings`],
+//!   [`listing`], [`documented`], [`profile`], [`recording`].
 
 pub mod amount;
 pub mod answers;
@@ -19,7 +19,9 @@ pub mod profile;
 pub mod progress;
 pub mod prose;
 pub mod recording;
+pub mod solutions;
 pub mod source;
+pub mod surroundings;
 pub mod task;
 pub mod tasks;
 pub mod tracepoint;

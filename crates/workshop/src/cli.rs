@@ -74,14 +74,17 @@ enum Command {
     Progress(commands::progress::Args),
     /// What can be traced in a program.
     Tracepoints(commands::tracepoints::Args),
+    /// Count, add up and print what a program's tracepoints tell while it runs.
     #[cfg(target_os = "linux")]
     Trace(commands::trace::Args),
     /// Watch a node's peers and messages live, by its tracepoints.
     #[cfg(target_os = "linux")]
     Monitor(commands::monitor::Args),
     /// Whether every documented tracepoint of a bitcoind fires and says what RPC says.
+    #[cfg(target_os = "linux")]
     InterfaceTest(commands::interface_test::Args),
-    /// The part of a check that needs root.
+    /// The side of a check that is root.
+    #[cfg(target_os = "linux")]
     #[command(hide = true)]
     Observe(commands::observe::Args),
     /// Print the completion script for a shell.
@@ -149,7 +152,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Trace(args) => commands::trace::run(&args, &output),
         #[cfg(target_os = "linux")]
         Command::Monitor(args) => commands::monitor::run(&args, &output),
+        #[cfg(target_os = "linux")]
         Command::InterfaceTest(args) => commands::interface_test::run(&args, &output),
+        #[cfg(target_os = "linux")]
         Command::Observe(args) => commands::observe::run(&args, &output),
         Command::Completions(args) => commands::completions::run(&args, &output),
         Command::Man(args) => commands::man::run(&args, &output),

@@ -31,6 +31,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
 
+    /// The program without your change, instead of the server's own node.
+    #[arg(long, value_name = "FILE")]
+    base: Option<PathBuf>,
+
     /// The file of answers, instead of ~/workshop/answers.yaml.
     #[arg(long, value_name = "FILE")]
     answers: Option<PathBuf>,
@@ -40,7 +44,7 @@ pub(crate) struct Args {
     evidence: Option<PathBuf>,
 
     /// Judge saved evidence instead of looking. Does not count as an attempt.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["tree", "binary", "answers", "evidence"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["tree", "binary", "base", "answers", "evidence"])]
     replay: Option<PathBuf>,
 }
 
@@ -100,8 +104,9 @@ fn check(task: &'static Task, args: &Args, output: &Output) -> miette::Result<Ve
     let places = Places {
         tree: args.tree.clone(),
         binary: args.binary.clone(),
+        base: args.base.clone(),
     };
-    let evidence = gather::evidence(task, &host, &places, store.of(task)?);
+    let evidence = gather::evidence(task, &host, &places, store.of(task)?)?;
     if let Some(path) = &args.evidence {
         write(
             path,
@@ -160,6 +165,9 @@ fn render(verdict: &Verdict) -> String {
         );
         if let Some(hint) = &finding.hint {
             let _ = writeln!(text, "    {hint}");
+        }
+        if let Some(remark) = &finding.remark {
+            let _ = writeln!(text, "    remark: {remark}");
         }
     }
     let bold = Style::new().bold();

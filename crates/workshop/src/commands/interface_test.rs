@@ -48,6 +48,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let places = Places {
         tree: args.tree.clone(),
         binary: args.binary.clone(),
+        ..Places::default()
     };
     let test = InterfaceTest::of(&Host::here()?, &places, &cancel).map_err(NotTested::from)?;
     output.remark(format_args!(

@@ -7,6 +7,7 @@ use crate::cli::{Outcome, Result};
 use crate::live::cancel::Cancel;
 use crate::live::interface::InterfaceTest;
 use crate::live::root::{self, Observation as _};
+use crate::live::starts::Starts;
 use crate::output::Output;
 
 #[derive(clap::Args)]
@@ -19,6 +20,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let cancel = Cancel::on_signals().into_diagnostic()?;
     let answer = match args.name.as_str() {
         InterfaceTest::NAME => root::answer::<InterfaceTest>(&cancel),
+        Starts::NAME => root::answer::<Starts>(&cancel),
         other => {
             return Err(miette::miette!(
                 help = "this verb is for `workshop check` alone",

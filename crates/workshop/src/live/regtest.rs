@@ -22,7 +22,7 @@ use super::process::{Ended, Process};
 use super::scratch::Scratch;
 
 /// A new regtest node answers after a second; a small busy server takes longer.
-const START: Duration = Duration::from_secs(60);
+pub(crate) const START: Duration = Duration::from_secs(60);
 /// A stop flushes to disk.
 const STOP: Duration = Duration::from_secs(60);
 /// Longer than any call on a chain of a few hundred blocks.

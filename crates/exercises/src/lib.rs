@@ -7,10 +7,12 @@
 //! - [`judge`] turns evidence into a [`Verdict`].
 //! - [`progress`] folds verdicts into what a participant has achieved.
 //! - The rest understands what participants and their tools write: [`answers`], [`source`], [`listing`],
-//!   [`documented`], [`profile`].
+//!   [`documented`], [`bpftrace`], [`distribution`], [`profile`].
 
 pub mod amount;
 pub mod answers;
+pub mod bpftrace;
+pub mod distribution;
 pub mod documented;
 pub mod evidence;
 pub mod listing;

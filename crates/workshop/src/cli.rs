@@ -73,6 +73,10 @@ enum Command {
     Progress(commands::progress::Args),
     /// What can be traced in a program.
     Tracepoints(commands::tracepoints::Args),
+    /// The part of a check that needs root.
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    Observe(commands::observe::Args),
     /// Print the completion script for a shell.
     Completions(commands::completions::Args),
     /// Write the manual pages into a folder.
@@ -129,6 +133,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Check(args) => commands::check::run(&args, &output),
         Command::Progress(args) => commands::progress::run(&args, &output),
         Command::Tracepoints(args) => commands::tracepoints::run(&args, &output),
+        #[cfg(target_os = "linux")]
+        Command::Observe(args) => commands::observe::run(&args, &output),
         Command::Completions(args) => commands::completions::run(&args, &output),
         Command::Man(args) => commands::man::run(&args, &output),
     };

@@ -27,9 +27,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     tree: Option<PathBuf>,
 
-    /// The program to look at, instead of the tree's bitcoind.
+    /// The program to look at, instead of the tree's own.
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
+
+    /// The bpftrace script of task3, instead of ~/workshop/task3.bt.
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
 
     /// The file of answers, instead of ~/workshop/answers.yaml.
     #[arg(long, value_name = "FILE")]
@@ -40,7 +44,7 @@ pub(crate) struct Args {
     evidence: Option<PathBuf>,
 
     /// Judge saved evidence instead of looking. Does not count as an attempt.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["tree", "binary", "answers", "evidence"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["tree", "binary", "script", "answers", "evidence"])]
     replay: Option<PathBuf>,
 }
 
@@ -100,8 +104,9 @@ fn check(task: &'static Task, args: &Args, output: &Output) -> miette::Result<Ve
     let places = Places {
         tree: args.tree.clone(),
         binary: args.binary.clone(),
+        script: args.script.clone(),
     };
-    let evidence = gather::evidence(task, &host, &places, store.of(task)?);
+    let evidence = gather::evidence(task, &host, &places, store.of(task)?)?;
     if let Some(path) = &args.evidence {
         write(
             path,
@@ -156,7 +161,9 @@ fn render(verdict: &Verdict) -> String {
         let _ = writeln!(
             text,
             "{style}{sign}{style:#} {}: {}",
-            finding.about, finding.seen
+            finding.about,
+            // What another program said may have several lines.
+            finding.seen.replace('\n', "\n    ")
         );
         if let Some(hint) = &finding.hint {
             let _ = writeln!(text, "    {hint}");

@@ -9,6 +9,8 @@ pub(crate) mod doctor;
 pub(crate) mod init;
 mod instructor;
 pub(crate) mod man;
+#[cfg(target_os = "linux")]
+pub(crate) mod observe;
 mod participant;
 pub(crate) mod plan;
 pub(crate) mod progress;

@@ -56,8 +56,8 @@ struct Site {
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let host = Host::here()?;
     let places = Places {
-        tree: None,
         binary: args.binary.clone(),
+        ..Places::default()
     };
     let binary = gather::binary(&host, &places).ok_or_else(|| {
         miette::miette!(

@@ -2,6 +2,8 @@
 
 mod task0;
 pub(crate) mod task1;
+#[cfg(target_os = "linux")]
+pub(crate) mod task3;
 mod tools;
 
 use std::path::{Path, PathBuf};
@@ -18,22 +20,40 @@ pub(crate) struct Places {
     pub(crate) tree: Option<PathBuf>,
     /// The program, instead of the tree's.
     pub(crate) binary: Option<PathBuf>,
+    /// The script, instead of the participant's.
+    pub(crate) script: Option<PathBuf>,
+}
+
+/// No look is taken for a task of that name here.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("{task} cannot be checked on this system")]
+#[diagnostic(help("check it on a host of the workshop"))]
+pub(crate) struct NotHere {
+    task: &'static str,
 }
 
 /// Everything that the check of `task` looks at.
-pub(crate) fn evidence(task: &Task, host: &Host, places: &Places, answers: Answers) -> Evidence {
+pub(crate) fn evidence(
+    task: &'static Task,
+    host: &Host,
+    places: &Places,
+    answers: Answers,
+) -> Result<Evidence, NotHere> {
     let seen = match task.id {
         "task0" => Seen::Task0(task0::look(host)),
-        _ => Seen::Task1(task1::look(host, places, &answers)),
+        "task1" => Seen::Task1(task1::look(host, places, &answers)),
+        #[cfg(target_os = "linux")]
+        "task3" => Seen::Task3(Box::new(task3::look(host, places, &answers))),
+        task => return Err(NotHere { task }),
     };
-    Evidence {
+    Ok(Evidence {
         schema: evidence::SCHEMA,
         checker: format!("workshop {}", env!("CARGO_PKG_VERSION")),
         at: jiff::Timestamp::now(),
         host: host.word.clone(),
         answers,
         seen,
-    }
+    })
 }
 
 /// The program to look at: the given one, else the tree's, else the node's own.

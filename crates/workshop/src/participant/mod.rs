@@ -2,6 +2,7 @@
 
 pub(crate) mod answers;
 pub(crate) mod progress;
+pub(crate) mod runs;
 
 use std::path::{Path, PathBuf};
 
@@ -60,6 +61,18 @@ pub(crate) fn home() -> miette::Result<PathBuf> {
     std::env::home_dir()
         .filter(|home| home.is_absolute())
         .ok_or_else(|| miette::miette!(help = "set HOME", "this account has no home folder"))
+}
+
+/// The folder of what is remembered of a participant; survives a reboot.
+pub(crate) fn state() -> miette::Result<PathBuf> {
+    let state = std::env::var_os("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
+    let state = match state {
+        Some(state) => state,
+        None => home()?.join(".local/state"),
+    };
+    Ok(state.join("workshop"))
 }
 
 /// A path under the home as people type it.

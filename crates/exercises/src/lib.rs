@@ -7,10 +7,12 @@
 //! - [`judge`] turns evidence into a [`Verdict`].
 //! - [`progress`] folds verdicts into what a participant has achieved.
 //! - The rest understands what participants and their tools write: [`answers`], [`source`], [`surroundings`],
-//!   [`listing`], [`documented`], [`profile`], [`recording`].
+//!   [`listing`], [`documented`], [`bpftrace`], [`distribution`], [`profile`], [`recording`].
 
 pub mod amount;
 pub mod answers;
+pub mod bpftrace;
+pub mod distribution;
 pub mod documented;
 pub mod evidence;
 pub mod interface;

@@ -14,6 +14,8 @@ pub struct Profile {
     pub node: &'static str,
     /// The unit tests, from the top of the tree.
     pub unit_tests: &'static str,
+    /// The simulation of the UTXO cache, as `--run_test` takes it.
+    pub coins_test: &'static str,
     /// How a tracepoint is written in the source.
     pub call: &'static str,
     /// Whether a tracepoint fires only while its semaphore is raised.
@@ -36,6 +38,7 @@ pub const AUTOTOOLS: Profile = Profile {
     since: 22,
     node: "src/bitcoind",
     unit_tests: "src/test/test_bitcoin",
+    coins_test: "coins_tests/coins_cache_simulation_test",
     call: "TRACE1(context, event, …)",
     semaphores: false,
     build: &["./autogen.sh", "./configure --enable-usdt", "make"],
@@ -51,6 +54,7 @@ pub const CMAKE: Profile = Profile {
     since: 29,
     node: "build/bin/bitcoind",
     unit_tests: "build/bin/test_bitcoin",
+    coins_test: "coins_tests_base",
     call: "TRACEPOINT(context, event, …)",
     semaphores: true,
     build: &["cmake -B build -DWITH_USDT=ON", "cmake --build build"],

@@ -3,6 +3,7 @@
 mod counted;
 mod error;
 mod event;
+mod hooked;
 mod kernel;
 mod permitted;
 mod plan;
@@ -29,6 +30,7 @@ pub use self::counted::{
 };
 pub use self::error::{Error, Problem};
 pub use self::event::{Event, Value};
+pub use self::hooked::{Hooked, hooked_by};
 pub use self::request::{Compare, Condition, Key, Linear, NotACondition, Part, Probe, Scale};
 pub use self::running::Running;
 pub use self::target::Target;

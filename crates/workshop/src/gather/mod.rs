@@ -3,6 +3,8 @@
 mod task0;
 pub(crate) mod task1;
 #[cfg(target_os = "linux")]
+pub(crate) mod task3;
+#[cfg(target_os = "linux")]
 mod task5;
 pub(crate) mod tools;
 
@@ -23,6 +25,8 @@ pub(crate) struct Places {
     pub(crate) binary: Option<PathBuf>,
     /// The program without the participant's change, instead of the host's own node.
     pub(crate) base: Option<PathBuf>,
+    /// The script, instead of the participant's.
+    pub(crate) script: Option<PathBuf>,
 }
 
 /// No look is taken for a task of that name here.
@@ -43,6 +47,8 @@ pub(crate) fn evidence(
     let seen = match task.id {
         "task0" => Seen::Task0(task0::look(host)),
         "task1" => Seen::Task1(task1::look(host, places, &answers)),
+        #[cfg(target_os = "linux")]
+        "task3" => Seen::Task3(Box::new(task3::look(host, places, &answers))),
         #[cfg(target_os = "linux")]
         "task5" => Seen::Task5(task5::look(host, places)),
         task => return Err(NotHere { task }),

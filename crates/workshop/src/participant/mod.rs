@@ -2,6 +2,7 @@
 
 pub(crate) mod answers;
 pub(crate) mod progress;
+pub(crate) mod runs;
 
 use std::path::{Path, PathBuf};
 

@@ -19,6 +19,8 @@ pub(crate) struct Args {
     filter: Vec<String>,
 }
 
+/// Integration tests that trace through the kernel and need root.
+const AS_ROOT: &[(&str, &str)] = &[("probe", "session")];
 /// Integration tests that make real hosts and need root.
 const ON_HOSTS: &[(&str, &str)] = &[("provisioner", "local"), ("workshop", "hosts")];
 
@@ -55,10 +57,10 @@ pub(crate) fn run(args: &Args) -> Result {
     tests
         .current_dir(root())
         .args(["test", "--workspace", "--no-fail-fast", "--lib", "--bins"]);
-    for (_, name) in integration_tests()?
-        .iter()
-        .filter(|test| !ON_HOSTS.contains(&(test.0.as_str(), test.1.as_str())))
-    {
+    for (_, name) in integration_tests()?.iter().filter(|(package, name)| {
+        let test = (package.as_str(), name.as_str());
+        !AS_ROOT.contains(&test) && !ON_HOSTS.contains(&test)
+    }) {
         tests.args(["--test", name]);
     }
     shown(tests.arg("--").args(&args.filter))?;
@@ -69,36 +71,40 @@ pub(crate) fn run(args: &Args) -> Result {
             .args(["test", "--workspace", "--doc", "--"])
             .args(&args.filter),
     )?;
+    headline("Testing as root");
+    for (package, name) in AS_ROOT {
+        shown(test_as_root(package, name).args(&args.filter))?;
+    }
     if args.without_hosts {
         eprintln!("\nleft out, as asked: the tests on real local hosts");
         return Ok(());
     }
     headline("Testing on real local hosts");
     for (package, name) in ON_HOSTS {
-        let mut command = Command::new("cargo");
-        command
-            .current_dir(root())
-            .args(["test", "--package", package, "--test", name]);
+        let mut command = test_as_root(package, name);
         command.env("WORKSHOP_BIN", &workshop);
-        // Compiled as the user, run as root.
-        let runner = as_root("env");
-        let words: Vec<String> = std::iter::once(runner.get_program())
-            .chain(runner.get_args())
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect();
-        let arch = std::env::consts::ARCH.to_uppercase();
-        command.env(
-            format!("CARGO_TARGET_{arch}_UNKNOWN_LINUX_GNU_RUNNER"),
-            words.join(" "),
-        );
-        shown(
-            command
-                .arg("--")
-                .args(&args.filter)
-                .args(["--test-threads", "1"]),
-        )?;
+        shown(command.args(&args.filter).args(["--test-threads", "1"]))?;
     }
     Ok(())
+}
+
+/// One integration test, compiled as the user and run as root; what follows is for the test program.
+fn test_as_root(package: &str, name: &str) -> Command {
+    let mut command = Command::new("cargo");
+    command
+        .current_dir(root())
+        .args(["test", "--package", package, "--test", name, "--"]);
+    let runner = as_root("env");
+    let words: Vec<String> = std::iter::once(runner.get_program())
+        .chain(runner.get_args())
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let arch = std::env::consts::ARCH.to_uppercase();
+    command.env(
+        format!("CARGO_TARGET_{arch}_UNKNOWN_LINUX_GNU_RUNNER"),
+        words.join(" "),
+    );
+    command
 }
 
 /// Every integration test of the workspace, as (package, name).

@@ -19,11 +19,10 @@ pub(crate) struct Args {
     filter: Vec<String>,
 }
 
+/// Integration tests that trace through the kernel and need root.
+const AS_ROOT: &[(&str, &str)] = &[("probe", "session"), ("workshop", "trace")];
 /// Integration tests that make real hosts and need root.
 const ON_HOSTS: &[(&str, &str)] = &[("provisioner", "local"), ("workshop", "hosts")];
-
-/// Integration tests that need root, because they trace.
-const AS_ROOT: &[(&str, &str)] = &[("workshop", "trace")];
 
 pub(crate) fn run(args: &Args) -> Result {
     machine::prepare()?;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::Result;
-use crate::run::{as_root, behind_a_bar, headline, is_there};
+use crate::run::{as_root, behind_a_bar, headline};
 
 /// The header of each machine lies in a folder of its own on Debian.
 const SDT_H: &str = if cfg!(target_arch = "aarch64") {
@@ -98,6 +98,14 @@ fn install() -> Result {
     behind_a_bar("apt-get update", apt().arg("update"))?;
     let packages = missing.iter().map(|(_, package, _)| package);
     behind_a_bar("apt-get install", apt().arg("install").args(packages))
+}
+
+fn is_there(what: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let own = std::env::split_paths(&path).map(|folder| folder.join(what));
+    // A user's PATH often lacks the folders of root's programs.
+    let system = ["/usr/sbin", "/sbin"].map(|folder| Path::new(folder).join(what));
+    own.chain(system).any(|path| path.is_file())
 }
 
 fn mount() -> Result {

@@ -51,15 +51,6 @@ pub(crate) fn as_root(program: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
-/// Whether a program is in PATH, or a file where an absolute path says.
-pub(crate) fn is_there(what: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let own = std::env::split_paths(&path).map(|folder| folder.join(what));
-    // A user's PATH often lacks the folders of root's programs.
-    let system = ["/usr/sbin", "/sbin"].map(|folder| Path::new(folder).join(what));
-    own.chain(system).any(|path| path.is_file())
-}
-
 /// Runs a program that shows its own progress.
 pub(crate) fn shown(command: &mut Command) -> Result {
     let status = command

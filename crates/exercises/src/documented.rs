@@ -1,6 +1,7 @@
 //! The tracepoint interface that Bitcoin Core documents: from a tree's `doc/tracing.md`, or from our own
 //! table where a tree has none.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -30,7 +31,7 @@ pub struct Documented {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentedArg {
     /// A short name in `snake_case`.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// Its type; none when the document's words for it are not known.
     pub kind: Option<ArgType>,
 }
@@ -67,6 +68,19 @@ impl ArgType {
         }
     }
 
+    /// As C writes it.
+    pub fn c_type(self) -> &'static str {
+        match self {
+            Self::Int32 => "int32_t",
+            Self::Int64 => "int64_t",
+            Self::Uint32 => "uint32_t",
+            Self::Uint64 => "uint64_t",
+            Self::Bool => "bool",
+            Self::Cstr => "char *",
+            Self::Bytes => "unsigned char *",
+        }
+    }
+
     /// From the words between backticks in `doc/tracing.md`.
     fn from_words(words: &str) -> Option<Self> {
         match words.trim().to_ascii_lowercase().as_str() {
@@ -85,33 +99,27 @@ impl ArgType {
 impl fmt::Display for ArgType {
     /// As C writes it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Int32 => "int32_t",
-            Self::Int64 => "int64_t",
-            Self::Uint32 => "uint32_t",
-            Self::Uint64 => "uint64_t",
-            Self::Bool => "bool",
-            Self::Cstr => "char *",
-            Self::Bytes => "unsigned char *",
-        })
+        f.pad(self.c_type())
     }
 }
 
 const TABLE: &str = include_str!("../data/tracepoints.json");
 
 #[derive(Deserialize)]
-struct Table {
-    tracepoints: Vec<Row>,
+struct Table<'a> {
+    #[serde(borrow)]
+    tracepoints: Vec<Row<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Row {
+struct Row<'a> {
     id: Tracepoint,
     since: u32,
-    args: Vec<(String, ArgType)>,
+    #[serde(borrow)]
+    args: Vec<(&'a str, ArgType)>,
 }
 
-fn table() -> Vec<Row> {
+fn table() -> Vec<Row<'static>> {
     serde_json::from_str::<Table>(TABLE)
         .map(|table| table.tracepoints)
         // A test reads the table; what is compiled in cannot be damaged later.
@@ -134,7 +142,7 @@ impl Interface {
                     .args
                     .into_iter()
                     .map(|(name, kind)| DocumentedArg {
-                        name,
+                        name: name.into(),
                         kind: Some(kind),
                     })
                     .collect(),
@@ -223,13 +231,13 @@ fn argument(item: &str) -> DocumentedArg {
         .map(str::to_ascii_lowercase)
         .collect();
     DocumentedArg {
-        name: words.join("_"),
+        name: words.join("_").into(),
         kind,
     }
 }
 
 /// The document describes its arguments, our table names them; names are kept where both mean the same list.
-fn name_as_known(tracepoint: &mut Documented, known: &[Row]) {
+fn name_as_known(tracepoint: &mut Documented, known: &[Row<'static>]) {
     let Some(row) = known.iter().find(|row| row.id == tracepoint.id) else {
         return;
     };
@@ -238,7 +246,7 @@ fn name_as_known(tracepoint: &mut Documented, known: &[Row]) {
         if arg.kind.is_some_and(|documented| documented != *kind) {
             return;
         }
-        arg.name.clone_from(name);
+        arg.name = Cow::Borrowed(name);
     }
 }
 

@@ -10,10 +10,12 @@ mod gather;
 mod live;
 #[cfg(target_os = "linux")]
 mod monitor;
+mod nss;
 mod output;
 mod participant;
 mod progress;
 
 fn main() -> std::process::ExitCode {
+    nss::only_what_is_linked_in();
     cli::run()
 }

@@ -75,7 +75,7 @@ fn differences(documented: &Documented, expected: &Expected, event: &Event) -> V
     wrong
         .iter()
         .map(|(arg, want, value)| Difference {
-            argument: arg.name.clone(),
+            argument: arg.name.to_string(),
             expected: want.to_string(),
             seen: value.to_string(),
             swapped_with: wrong
@@ -83,7 +83,7 @@ fn differences(documented: &Documented, expected: &Expected, event: &Event) -> V
                 .find(|(other, other_want, other_value)| {
                     other.name != arg.name && want.holds(other_value) && other_want.holds(value)
                 })
-                .map(|(other, ..)| other.name.clone()),
+                .map(|(other, ..)| other.name.to_string()),
         })
         .collect()
 }

@@ -72,7 +72,7 @@ pub(super) fn arguments(tracepoint: &Tracepoint, documented: Option<&Documented>
             let known = documented.and_then(|one| one.args.get(at));
             let form = documented.and_then(|one| form(one, at, size));
             Argument {
-                name: known.map_or_else(|| format!("arg{at}"), |known| known.name.clone()),
+                name: known.map_or_else(|| format!("arg{at}"), |known| known.name.to_string()),
                 form: form.unwrap_or(Form::Integer),
                 documented: form.is_some(),
                 size,

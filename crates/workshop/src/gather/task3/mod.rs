@@ -65,7 +65,7 @@ pub(super) fn look(host: &Host, places: &Places, answers: &Answers) -> Seen {
 fn arguments(interface: &documented::Interface) -> Vec<String> {
     let add = interface.get(&Tracepoint::new("utxocache", "add"));
     add.into_iter()
-        .flat_map(|documented| documented.args.iter().map(|arg| arg.name.clone()))
+        .flat_map(|documented| documented.args.iter().map(|arg| arg.name.to_string()))
         .collect()
 }
 

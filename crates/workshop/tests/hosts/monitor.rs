@@ -14,11 +14,12 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn open(workshop: &Workshop, key: &str, word: &str, command: &str) -> Self {
+    /// A server of tmux's that is told to end still takes calls for a moment: each terminal has its own `name`.
+    fn open(workshop: &Workshop, name: &str, word: &str, command: &str) -> Self {
         let terminal = Self {
-            socket: workshop.path().join("tmux"),
+            socket: workshop.path().join(name),
         };
-        let key = workshop.key(key);
+        let key = workshop.key("ada");
         // It stays open, so that what was printed last can be read.
         let line = format!(
             "ssh -t -F .workshop/ssh_config -o BatchMode=yes -i {} {word} '{command}'; echo ended with $?; sleep 600",
@@ -86,7 +87,7 @@ fn a_node_is_watched_in_a_terminal() {
 
     // Peers of before are known by RPC.
     let command = "sudo workshop monitor; stty -a";
-    let terminal = Terminal::open(&workshop, "ada", word, command);
+    let terminal = Terminal::open(&workshop, "terminal-1", word, command);
     terminal.shows(&[&bob, "manual", "earlier", "on regtest", "recording"]);
 
     // A round trip, and a connection from its handshake on.
@@ -137,7 +138,7 @@ fn a_node_is_watched_in_a_terminal() {
 
     // One whose terminal goes away ends too.
     drop(terminal);
-    let terminal = Terminal::open(&workshop, "ada", word, command);
+    let terminal = Terminal::open(&workshop, "terminal-2", word, command);
     terminal.shows(&["recording"]);
     drop(terminal);
     eventually("it has ended", || {

@@ -18,5 +18,6 @@ mod hosts {
     mod monitor;
     mod participant;
     mod refused;
+    mod trace;
     mod workshop;
 }

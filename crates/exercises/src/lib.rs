@@ -6,6 +6,7 @@
 //! - [`TASKS`] lists the tasks; a [`Task`] is data: questions, checks and a template of prose.
 //! - [`judge`] turns evidence into a [`Verdict`].
 //! - [`progress`] folds verdicts into what a participant has achieved.
+//! - [`solutions`] are right and wrong ones, for rehearsals and tests.
 //! - The rest understands what participants and their tools write: [`answers`], [`source`], [`listing`],
 //!   [`documented`], [`bpftrace`], [`distribution`], [`profile`].
 
@@ -19,6 +20,7 @@ pub mod listing;
 pub mod profile;
 pub mod progress;
 pub mod prose;
+pub mod solutions;
 pub mod source;
 pub mod task;
 pub mod tasks;

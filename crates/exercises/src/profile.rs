@@ -22,6 +22,12 @@ pub struct Profile {
     pub semaphores: bool,
     /// The commands that build the node with tracepoints, at the top of the tree.
     pub build: &'static [&'static str],
+    /// The command that builds the node again after a change, at the top of the tree.
+    pub build_node: &'static str,
+    /// How a tracepoint without arguments is written in the source.
+    pub plain_call: &'static str,
+    /// The client, from the top of the tree.
+    pub client: &'static str,
     /// The file at the top of the tree that only this line has.
     pub build_system: &'static str,
 }
@@ -36,6 +42,9 @@ pub const AUTOTOOLS: Profile = Profile {
     call: "TRACE1(context, event, …)",
     semaphores: false,
     build: &["./autogen.sh", "./configure --enable-usdt", "make"],
+    build_node: "make -C src bitcoind",
+    plain_call: "TRACE(context, event)",
+    client: "src/bitcoin-cli",
     build_system: "configure.ac",
 };
 
@@ -49,6 +58,9 @@ pub const CMAKE: Profile = Profile {
     call: "TRACEPOINT(context, event, …)",
     semaphores: true,
     build: &["cmake -B build -DWITH_USDT=ON", "cmake --build build"],
+    build_node: "cmake --build build --target bitcoind",
+    plain_call: "TRACEPOINT(context, event)",
+    client: "build/bin/bitcoin-cli",
     build_system: "CMakeLists.txt",
 };
 

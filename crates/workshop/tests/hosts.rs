@@ -16,6 +16,7 @@ mod hosts {
     mod footprint;
     mod inventory;
     mod killed;
+    mod monitor;
     mod participant;
     mod refused;
     mod task3;

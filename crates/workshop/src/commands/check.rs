@@ -31,6 +31,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
 
+    /// The program without your change, instead of the server's own node.
+    #[arg(long, value_name = "FILE")]
+    base: Option<PathBuf>,
     /// The bpftrace script of task3, instead of ~/workshop/task3.bt.
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
@@ -44,7 +47,7 @@ pub(crate) struct Args {
     evidence: Option<PathBuf>,
 
     /// Judge saved evidence instead of looking. Does not count as an attempt.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["tree", "binary", "script", "answers", "evidence"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["tree", "binary", "base", "script", "answers", "evidence"])]
     replay: Option<PathBuf>,
 }
 
@@ -104,6 +107,7 @@ fn check(task: &'static Task, args: &Args, output: &Output) -> miette::Result<Ve
     let places = Places {
         tree: args.tree.clone(),
         binary: args.binary.clone(),
+        base: args.base.clone(),
         script: args.script.clone(),
     };
     let evidence = gather::evidence(task, &host, &places, store.of(task)?)?;
@@ -167,6 +171,9 @@ fn render(verdict: &Verdict) -> String {
         );
         if let Some(hint) = &finding.hint {
             let _ = writeln!(text, "    {hint}");
+        }
+        if let Some(remark) = &finding.remark {
+            let _ = writeln!(text, "    remark: {remark}");
         }
     }
     let bold = Style::new().bold();

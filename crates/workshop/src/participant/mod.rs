@@ -63,16 +63,15 @@ pub(crate) fn home() -> miette::Result<PathBuf> {
         .ok_or_else(|| miette::miette!(help = "set HOME", "this account has no home folder"))
 }
 
-/// The folder of what is remembered of a participant; survives a reboot.
-pub(crate) fn state() -> miette::Result<PathBuf> {
+/// Where what programs remember of this account is kept.
+pub(crate) fn state_folder() -> miette::Result<PathBuf> {
     let state = std::env::var_os("XDG_STATE_HOME")
         .map(PathBuf::from)
         .filter(|path| path.is_absolute());
-    let state = match state {
-        Some(state) => state,
-        None => home()?.join(".local/state"),
-    };
-    Ok(state.join("workshop"))
+    match state {
+        Some(state) => Ok(state),
+        None => Ok(home()?.join(".local/state")),
+    }
 }
 
 /// A path under the home as people type it.

@@ -7,11 +7,11 @@ use exercises::progress::{Progress, SCHEMA};
 use exercises::verdict::State;
 use miette::IntoDiagnostic as _;
 
-use super::{state, write};
+use super::{state_folder, write};
 use crate::output::Output;
 
 fn path() -> miette::Result<PathBuf> {
-    Ok(state()?.join("progress.json"))
+    Ok(state_folder()?.join("workshop/progress.json"))
 }
 
 /// What was achieved so far. A file that cannot be read is moved aside and said, never lost.

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use exercises::tasks::task3::Counts;
 
-use super::{state, write};
+use super::{state_folder, write};
 
 /// So many runs are remembered.
 const KEPT: usize = 100;
 
 fn path() -> miette::Result<PathBuf> {
-    Ok(state()?.join("task3-runs.json"))
+    Ok(state_folder()?.join("workshop/task3-runs.json"))
 }
 
 /// The latest first. A file that is damaged or not there is no run.

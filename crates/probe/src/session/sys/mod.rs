@@ -20,6 +20,9 @@ pub(super) use self::query::{link, perf_event};
 /// Room for what the verifier says of a program that it refuses; it cuts what is longer.
 const LOG_BYTES: usize = 1 << 16;
 
+/// Signals that one system call is interrupted by before we give up.
+const SIGNALS: u32 = 100;
+
 /// A program to load.
 pub(super) struct Code<'a> {
     pub(super) name: &'a str,
@@ -32,9 +35,9 @@ pub(super) struct Code<'a> {
 /// Loads a uprobe program. Only when the kernel refuses it is it asked again for the reason.
 pub(super) fn load_program(code: &Code<'_>) -> Result<OwnedFd, Error> {
     let mut no_log = [];
-    try_load(code, &mut no_log).or_else(|source| {
+    undisturbed(|| try_load(code, &mut no_log)).or_else(|source| {
         let mut log = vec![0; LOG_BYTES];
-        try_load(code, &mut log).map_err(|_| Error::Load {
+        undisturbed(|| try_load(code, &mut log)).map_err(|_| Error::Load {
             source,
             log: CStr::from_bytes_until_nul(&log)
                 .map(|log| log.to_string_lossy().into_owned())
@@ -83,6 +86,22 @@ pub(super) fn freeze(map: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
     let mut attr: bpf_attr = unsafe { std::mem::zeroed() };
     attr.__bindgen_anon_2.map_fd = map.as_raw_fd().cast_unsigned();
     command(bpf_cmd::BPF_MAP_FREEZE, &attr).map(|_| ())
+}
+
+/// Tries again when a signal came in between, such as a child's end or a window's new size: the verifier gives up
+/// with EAGAIN then, opening an event with EINTR.
+fn undisturbed<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 0..SIGNALS {
+        match call() {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) => {}
+            done => return done,
+        }
+    }
+    call()
 }
 
 /// A command that makes a file descriptor.

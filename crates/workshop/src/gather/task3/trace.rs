@@ -296,7 +296,10 @@ impl Tracer {
 
     /// Looks whether it is about to end: after exit() bpftrace unhooks everything, and may take two seconds more.
     fn look_again(&mut self, trace: &Trace) {
-        let had = self.hooked.as_ref().is_some_and(|hooked| !hooked.is_empty());
+        let had = self
+            .hooked
+            .as_ref()
+            .is_some_and(|hooked| !hooked.is_empty());
         let now = || hooked::by(self.process.pid(), &trace.binary, &trace.tree);
         if self.ended.is_none() && had && now().is_some_and(|hooked| hooked.is_empty()) {
             self.ended = Some(Ended::Testing);

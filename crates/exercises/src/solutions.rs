@@ -2,10 +2,14 @@
 //! real host.
 //!
 //! A solution is a file in `solutions/<task>/right` or `…/wrong`: lines of `Key: value`, an empty line, and what
-//! is put into place, for task5 a patch of the source tree. `Says: FINDING WORDS` names words that are in that
+//! is put into place: for task3 a script, which is a template as the task's text is, for task5 a patch of the source
+//! tree. What holds for all of a task may stand in `solutions/<task>/answers`. `Says: FINDING WORDS` names words that are in that
 //! finding; a wrong solution has at least one such line, because it must fail for its own reason and no other.
 
 use crate::answers::{Answer, Answers};
+use crate::profile::Profile;
+use crate::prose::{self, BadTemplate, Context};
+use crate::task::Task;
 use crate::verdict::{State, Verdict};
 
 /// One solution.
@@ -51,7 +55,11 @@ pub struct BadSolution {
 
 impl Solution {
     /// Reads a file.
-    fn read(name: &'static str, text: &'static str) -> Result<Self, BadSolution> {
+    fn read(
+        name: &'static str,
+        common: &'static str,
+        text: &'static str,
+    ) -> Result<Self, BadSolution> {
         let bad = |why: String| BadSolution { name, why };
         let (head, body) = text
             .split_once("\n\n")
@@ -65,7 +73,7 @@ impl Solution {
             says: Vec::new(),
             body,
         };
-        for line in head.lines() {
+        for line in common.lines().chain(head.lines()) {
             let (key, value) = line
                 .split_once(": ")
                 .ok_or_else(|| bad(format!("`{line}` is not `Key: value`")))?;
@@ -102,6 +110,23 @@ impl Solution {
         Ok(solution)
     }
 
+    /// The body, filled as the task's text is.
+    ///
+    /// # Errors
+    /// When it is no template; a test renders each of those that are.
+    pub fn filled(&self, task: &Task, profile: &'static Profile) -> Result<String, BadTemplate> {
+        let context = Context {
+            word: None,
+            tree: "~/bitcoin".to_owned(),
+            profile,
+        };
+        let task = Task {
+            template: self.body,
+            ..*task
+        };
+        prose::render(&task, &context).map(|text| text + "\n")
+    }
+
     /// What a verdict lacks of what it should say; nothing when it is as it should be.
     pub fn misjudged(&self, verdict: &Verdict) -> Vec<String> {
         let expected = if self.right {
@@ -131,15 +156,62 @@ impl Solution {
 }
 
 macro_rules! files {
-    ($task:literal: $($name:literal)*) => {
+    ($task:literal $end:literal: $($name:literal)*) => {
         &[$((
             $name,
-            include_str!(concat!("../solutions/", $task, "/", $name, ".patch")),
+            include_str!(concat!("../solutions/", $task, "/", $name, $end)),
         )),*]
     };
 }
 
-const TASK5: &[(&str, &str)] = files!("task5":
+const TASK3: &[(&str, &str)] = files!("task3" ".bt.j2":
+    "right/reference"
+    "right/a-line-for-every-coin"
+    "right/every-second"
+    "right/increments"
+    "right/keys-that-add-up"
+    "right/one-map-with-keys"
+    "right/printed-at-the-end"
+    "right/satoshi"
+    "right/statistics"
+    "right/steps-in-satoshi"
+    "right/steps-of-equal-width"
+    "right/more-than-is-asked"
+    "wrong/a-shell-script"
+    "wrong/begins-late"
+    "wrong/both-in-one-histogram"
+    "wrong/both-in-one-number"
+    "wrong/coinbase-only"
+    "wrong/distinct-txids"
+    "wrong/empty"
+    "wrong/everything"
+    "wrong/exits-at-once"
+    "wrong/exits-early"
+    "wrong/half-in-the-other-program"
+    "wrong/histogram-of-an-address"
+    "wrong/histogram-of-the-height"
+    "wrong/histogram-out-of-bounds"
+    "wrong/name-of-the-thread"
+    "wrong/no-histogram"
+    "wrong/no-such-program"
+    "wrong/no-such-tracepoint"
+    "wrong/one-histogram"
+    "wrong/one-tracepoint"
+    "wrong/only-histograms"
+    "wrong/other-program"
+    "wrong/starter-as-it-is"
+    "wrong/sums"
+    "wrong/swapped"
+    "wrong/swapped-in-words"
+    "wrong/syntax"
+    "wrong/txids"
+    "wrong/uncached"
+    "wrong/unsafe"
+    "wrong/written-down"
+);
+const TASK3_ANSWERS: &str = include_str!("../solutions/task3/answers");
+
+const TASK5: &[(&str, &str)] = files!("task5" ".patch":
     "right/reference"
     "right/helper"
     "right/arguments"
@@ -180,20 +252,23 @@ const TASK5: &[(&str, &str)] = files!("task5":
 /// # Errors
 /// When a file of ours is not one; a test reads them all.
 pub fn solutions(task: &str) -> Result<Vec<Solution>, BadSolution> {
-    let files = match task {
-        "task5" => TASK5,
-        _ => &[],
+    let (files, common) = match task {
+        "task3" => (TASK3, TASK3_ANSWERS),
+        "task5" => (TASK5, ""),
+        _ => (&[][..], ""),
     };
     files
         .iter()
-        .map(|(name, text)| Solution::read(name, text))
+        .map(|(name, text)| Solution::read(name, common, text))
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::PROFILES;
     use crate::task;
+    use crate::tasks::task3;
 
     #[test]
     fn every_file_is_a_solution_and_listed() {
@@ -211,7 +286,8 @@ mod tests {
             for kind in ["right", "wrong"] {
                 for file in std::fs::read_dir(task_folder.path().join(kind)).unwrap() {
                     let path = file.unwrap().path();
-                    files.push(format!("{kind}/{}", path.file_stem().unwrap().display()));
+                    let name = path.file_name().unwrap().to_str().unwrap();
+                    files.push(format!("{kind}/{}", name.split('.').next().unwrap()));
                 }
             }
             listed.sort_unstable();
@@ -231,6 +307,16 @@ mod tests {
     }
 
     #[test]
+    fn every_script_can_be_filled() {
+        for profile in PROFILES {
+            for solution in solutions("task3").unwrap() {
+                let text = solution.filled(&task3::TASK, profile).unwrap();
+                assert!(!text.contains("{{"), "{text}");
+            }
+        }
+    }
+
+    #[test]
     fn what_is_no_solution() {
         for (name, text, why) in [
             ("right/x", "Title: a\n", "no empty line"),
@@ -240,14 +326,15 @@ mod tests {
             ("right/x", "Title: a\nSays: built\n\nb", "one word too few"),
             ("wrong/x", "Title: a\n\nb", "does not say why"),
         ] {
-            let error = Solution::read(name, text).unwrap_err();
+            let error = Solution::read(name, "", text).unwrap_err();
             assert!(error.to_string().contains(why), "{error}");
         }
     }
 
     #[test]
     fn a_misjudgement_is_told() {
-        let solution = Solution::read("wrong/x", "Title: a\nSays: built it is old\n\nb").unwrap();
+        let solution =
+            Solution::read("wrong/x", "", "Title: a\nSays: built it is old\n\nb").unwrap();
         let mut verdict = Verdict::new("task5", vec![]);
         assert_eq!(solution.misjudged(&verdict).len(), 2);
         verdict.verdict = State::NotPassed;

@@ -14,6 +14,8 @@ use exercises::answers::Answers;
 use exercises::documented::Interface;
 use exercises::{Evidence, Seen, Task, evidence};
 
+#[cfg(target_os = "linux")]
+use crate::live::cancel::Cancel;
 use crate::participant::Host;
 
 /// Where to look, when not at what the host says of itself.
@@ -29,12 +31,27 @@ pub(crate) struct Places {
     pub(crate) script: Option<PathBuf>,
 }
 
-/// No look is taken for a task of that name here.
+/// Why there is no evidence.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
-#[error("{task} cannot be checked on this system")]
-#[diagnostic(help("check it on a host of the workshop"))]
-pub(crate) struct NotHere {
-    task: &'static str,
+pub(crate) enum NoEvidence {
+    /// No look is taken for that task here.
+    #[error("{task} cannot be checked on this system")]
+    #[diagnostic(help("check it on a host of the workshop"))]
+    NotHere {
+        /// Its id.
+        task: &'static str,
+    },
+    /// Half of a look is none.
+    #[error("the check was interrupted, and does not count")]
+    #[diagnostic(help("run it again when you like"))]
+    Interrupted,
+    /// The operating system gave us no handler.
+    #[error("signals cannot be handled")]
+    #[diagnostic(help("run the check again"))]
+    Signals {
+        /// Why not.
+        source: std::io::Error,
+    },
 }
 
 /// Everything that the check of `task` looks at.
@@ -43,16 +60,22 @@ pub(crate) fn evidence(
     host: &Host,
     places: &Places,
     answers: Answers,
-) -> Result<Evidence, NotHere> {
+) -> Result<Evidence, NoEvidence> {
+    #[cfg(target_os = "linux")]
+    let cancel = Cancel::on_signals().map_err(|source| NoEvidence::Signals { source })?;
     let seen = match task.id {
         "task0" => Seen::Task0(task0::look(host)),
         "task1" => Seen::Task1(task1::look(host, places, &answers)),
         #[cfg(target_os = "linux")]
-        "task3" => Seen::Task3(Box::new(task3::look(host, places, &answers))),
+        "task3" => Seen::Task3(Box::new(task3::look(host, places, &answers, &cancel))),
         #[cfg(target_os = "linux")]
         "task5" => Seen::Task5(task5::look(host, places)),
-        task => return Err(NotHere { task }),
+        task => return Err(NoEvidence::NotHere { task }),
     };
+    #[cfg(target_os = "linux")]
+    if cancel.is_set() {
+        return Err(NoEvidence::Interrupted);
+    }
     Ok(Evidence {
         schema: evidence::SCHEMA,
         checker: format!("workshop {}", env!("CARGO_PKG_VERSION")),

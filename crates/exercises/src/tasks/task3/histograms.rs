@@ -36,11 +36,7 @@ pub(super) fn histograms(seen: &Compared<'_>) -> Judged {
         })
         .collect();
     if hints.is_empty() {
-        return Judged::right(if remarks.is_empty() {
-            said
-        } else {
-            format!("{said}; {remarks}")
-        });
+        return Judged::right(said).with_remark((!remarks.is_empty()).then_some(remarks));
     }
     if seen.traced.printed.histograms.is_empty() {
         return Judged::wrong(

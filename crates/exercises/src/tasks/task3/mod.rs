@@ -67,6 +67,23 @@ pub const TASK: Task = Task {
     },
 };
 
+/// The script that the participant begins with: `~/workshop/task3.bt`.
+pub const STARTER: &str = include_str!("../../../../../templates/start/task3.bt.j2");
+
+/// Hints, from a first push to the last before the solution.
+pub const HINTS: &[&str] = &[
+    "Run the script as it is and the test beside it. Nothing is printed, because nothing is kept: what stands between \
+     the braces of a probe happens each time that the tracepoint is passed, and there is nothing yet.",
+    "A map such as @name keeps something from one time to the next, and bpftrace prints it at the end. It can be \
+     counted up, or it can be given count() each time.",
+    "A second map in the same braces can be given hist() of an argument. Which argument is the value? `workshop \
+     tracepoints` shows names and types of all of them, and bpftrace counts from arg0.",
+    "A histogram with a single bar hides everything in it. The values are in satoshi, and there are 100 million of \
+     them in a bitcoin: divide inside the brackets.",
+    "Count where the test runs: {{ profile.unit_tests }} has the tracepoints, and so has {{ profile.node }}, in which \
+     they stay silent. `sudo bpftrace -l 'usdt:./{{ profile.unit_tests }}:utxocache:*'` lists them.",
+];
+
 const SCRIPT: &str = "script";
 const NUMBERS: &str = "numbers";
 const HISTOGRAMS: &str = "histograms";

@@ -306,6 +306,12 @@ fn left_out(role: Role, seen: &Compared<'_>, script: &Script) -> Option<String> 
             }
         ));
     }
+    if condition.contains("arg0") {
+        return Some(format!(
+            "/{condition}/ lets it count each txid only once, and a txid may come more than once; a map holds {} keys, too",
+            grouped(MAP_KEYS)
+        ));
+    }
     Some(match some {
         Some(number) => format!(
             "{} is {} of {}: /{condition}/ lets it begin late, or leaves some out",

@@ -60,7 +60,7 @@ fn without_comments_is_empty(text: &str) -> bool {
 fn traced_run(seen: &Seen, run: &Run, traced: &Traced, path: &str) -> Judged {
     match traced.ended {
         Ended::Starting if traced.messages.is_empty() && traced.status == Some(0) => Judged::wrong(
-            "it ended before the test had begun",
+            "it ended before the test began",
             "something in it calls exit(): let it run until it is interrupted",
         ),
         Ended::Starting => refused(seen, traced),
@@ -74,9 +74,13 @@ fn traced_run(seen: &Seen, run: &Run, traced: &Traced, path: &str) -> Judged {
             why: format!("bpftrace did not end within {seconds} s after an interrupt"),
             remedy: format!("run it yourself, and end it with Ctrl-C: sudo bpftrace {path}"),
         },
-        Ended::Testing | Ended::Asked => match &traced.hooked {
+        Ended::Testing => Judged::wrong(
+            "it ended before the test did",
+            "something in it calls exit(): let it run until it is interrupted",
+        ),
+        Ended::Asked => match &traced.hooked {
             // It cannot be seen on this machine; what it printed will tell.
-            None => after_the_test(run, traced),
+            None => attached(run, traced),
             Some(hooked) => hooked_something(seen, run, traced, hooked),
         },
     }
@@ -85,7 +89,7 @@ fn traced_run(seen: &Seen, run: &Run, traced: &Traced, path: &str) -> Judged {
 fn hooked_something(seen: &Seen, run: &Run, traced: &Traced, hooked: &[Hooked]) -> Judged {
     let test = &seen.binary;
     if hooked.iter().any(|one| one.tested) {
-        return after_the_test(run, traced);
+        return attached(run, traced);
     }
     let files: BTreeSet<&str> = hooked.iter().map(|one| one.file.as_str()).collect();
     let Some(file) = files.first() else {
@@ -105,13 +109,7 @@ fn hooked_something(seen: &Seen, run: &Run, traced: &Traced, hooked: &[Hooked]) 
     )
 }
 
-fn after_the_test(run: &Run, traced: &Traced) -> Judged {
-    if traced.ended == Ended::Testing {
-        return Judged::wrong(
-            "it ended while the test was still running",
-            "something in it calls exit(): let it run until it is interrupted",
-        );
-    }
+fn attached(run: &Run, traced: &Traced) -> Judged {
     let hooked: BTreeSet<String> = traced
         .hooked
         .iter()

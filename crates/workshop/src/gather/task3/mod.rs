@@ -28,7 +28,7 @@ const LARGEST_SCRIPT: u64 = 256 << 10;
 /// bpftrace tells its version in a few milliseconds; a small busy server takes longer.
 const VERSION: Duration = Duration::from_secs(10);
 
-pub(super) fn look(host: &Host, places: &Places, answers: &Answers) -> Seen {
+pub(super) fn look(host: &Host, places: &Places, answers: &Answers, cancel: &Cancel) -> Seen {
     let tree = host.tree(places.tree.as_deref());
     let profile = host.profile(tree.as_deref());
     let script = script(places.script.as_deref());
@@ -39,7 +39,7 @@ pub(super) fn look(host: &Host, places: &Places, answers: &Answers) -> Seen {
             .iter()
             .any(|id| answers.contains_key(*id));
     let run = if wanted {
-        traced(host, places, &script)
+        traced(host, places, &script, cancel)
     } else {
         Err(CouldNot::new(
             "there was no script to run",
@@ -69,7 +69,7 @@ fn arguments(interface: &documented::Interface) -> Vec<String> {
         .collect()
 }
 
-fn traced(host: &Host, places: &Places, script: &Script) -> Result<Run, CouldNot> {
+fn traced(host: &Host, places: &Places, script: &Script, cancel: &Cancel) -> Result<Run, CouldNot> {
     let profile = host.profile(host.tree(places.tree.as_deref()).as_deref());
     let build = || format!("build it: {}", profile.build.join(" && "));
     let tree = host.tree(places.tree.as_deref()).ok_or_else(|| {
@@ -109,11 +109,9 @@ fn traced(host: &Host, places: &Places, script: &Script) -> Result<Run, CouldNot
         binary,
         tests,
     };
-    let cancel = Cancel::on_signals()
-        .map_err(|error| CouldNot::new(error.to_string(), "run the check again"))?;
     std::thread::scope(|scope| {
         let version = scope.spawn(bpftrace_version);
-        let mut run = root::observe(&request, &cancel)?;
+        let mut run = root::observe(&request, cancel)?;
         if let Some(traced) = &mut run.traced {
             traced.version = version.join().ok().flatten();
         }

@@ -65,6 +65,7 @@ impl Observation for Trace {
         }
         let test = self.run_test(&scratch, &mut probes, tracer.as_mut(), cancel)?;
         if let Some(tracer) = &mut tracer {
+            tracer.look_again(self);
             tracer.interrupt();
         }
         let truth = probes.finish()?;
@@ -289,6 +290,18 @@ impl Tracer {
     /// Looks whether it has ended, while the test runs.
     fn look(&mut self) {
         if self.ended.is_none() && self.process.ended().is_some() {
+            self.ended = Some(Ended::Testing);
+        }
+    }
+
+    /// Looks whether it is about to end: after exit() bpftrace unhooks everything, and may take two seconds more.
+    fn look_again(&mut self, trace: &Trace) {
+        let had = self
+            .hooked
+            .as_ref()
+            .is_some_and(|hooked| !hooked.is_empty());
+        let now = || hooked::by(self.process.pid(), &trace.binary, &trace.tree);
+        if self.ended.is_none() && had && now().is_some_and(|hooked| hooked.is_empty()) {
             self.ended = Some(Ended::Testing);
         }
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::answers::Answers;
-use crate::tasks::{task0, task1};
+use crate::tasks::{task0, task1, task4};
 use crate::verdict::Judged;
 
 /// The format of an evidence file. Raised when an old judge would misread a new file.
@@ -36,6 +36,8 @@ pub enum Seen {
     Task0(task0::Seen),
     /// The built program and what the tools say about it.
     Task1(task1::Seen),
+    /// What became of the interface tests.
+    Task4(task4::Seen),
 }
 
 impl Seen {
@@ -44,6 +46,7 @@ impl Seen {
         match self {
             Self::Task0(_) => task0::TASK.id,
             Self::Task1(_) => task1::TASK.id,
+            Self::Task4(_) => task4::TASK.id,
         }
     }
 }

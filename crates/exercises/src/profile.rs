@@ -20,6 +20,8 @@ pub struct Profile {
     pub semaphores: bool,
     /// The commands that build the node with tracepoints, at the top of the tree.
     pub build: &'static [&'static str],
+    /// Where the functional tests are run, from the top of the tree.
+    pub functional_tests: &'static str,
     /// The file at the top of the tree that only this line has.
     pub build_system: &'static str,
 }
@@ -33,6 +35,7 @@ pub const AUTOTOOLS: Profile = Profile {
     call: "TRACE1(context, event, …)",
     semaphores: false,
     build: &["./autogen.sh", "./configure --enable-usdt", "make"],
+    functional_tests: "test/functional",
     build_system: "configure.ac",
 };
 
@@ -45,6 +48,7 @@ pub const CMAKE: Profile = Profile {
     call: "TRACEPOINT(context, event, …)",
     semaphores: true,
     build: &["cmake -B build -DWITH_USDT=ON", "cmake --build build"],
+    functional_tests: "build/test/functional",
     build_system: "CMakeLists.txt",
 };
 

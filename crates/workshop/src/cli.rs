@@ -74,8 +74,10 @@ enum Command {
     /// What can be traced in a program.
     Tracepoints(commands::tracepoints::Args),
     /// Whether every documented tracepoint of a bitcoind fires and says what RPC says.
+    #[cfg(target_os = "linux")]
     InterfaceTest(commands::interface_test::Args),
-    /// The part of a check that needs root.
+    /// The side of a check that is root.
+    #[cfg(target_os = "linux")]
     #[command(hide = true)]
     Observe(commands::observe::Args),
     /// Print the completion script for a shell.
@@ -134,7 +136,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Check(args) => commands::check::run(&args, &output),
         Command::Progress(args) => commands::progress::run(&args, &output),
         Command::Tracepoints(args) => commands::tracepoints::run(&args, &output),
+        #[cfg(target_os = "linux")]
         Command::InterfaceTest(args) => commands::interface_test::run(&args, &output),
+        #[cfg(target_os = "linux")]
         Command::Observe(args) => commands::observe::run(&args, &output),
         Command::Completions(args) => commands::completions::run(&args, &output),
         Command::Man(args) => commands::man::run(&args, &output),

@@ -33,9 +33,11 @@ pub const TASK: Task = Task {
         },
     ],
     template: include_str!("../../../../templates/task/task0.md.j2"),
-    findings: |evidence: &Evidence| match &evidence.seen {
-        AnySeen::Task0(seen) => Some(run(&TASK, CHECKS, seen, &evidence.answers)),
-        AnySeen::Task1(_) => None,
+    findings: |evidence: &Evidence| {
+        let AnySeen::Task0(seen) = &evidence.seen else {
+            return None;
+        };
+        Some(run(&TASK, CHECKS, seen, &evidence.answers))
     },
 };
 

@@ -50,9 +50,11 @@ pub const TASK: Task = Task {
         },
     ],
     template: include_str!("../../../../templates/task/task1.md.j2"),
-    findings: |evidence: &Evidence| match &evidence.seen {
-        AnySeen::Task1(seen) => Some(run(&TASK, CHECKS, seen, &evidence.answers)),
-        AnySeen::Task0(_) => None,
+    findings: |evidence: &Evidence| {
+        let AnySeen::Task1(seen) = &evidence.seen else {
+            return None;
+        };
+        Some(run(&TASK, CHECKS, seen, &evidence.answers))
     },
 };
 

@@ -101,7 +101,7 @@ fn check(task: &'static Task, args: &Args, output: &Output) -> miette::Result<Ve
         tree: args.tree.clone(),
         binary: args.binary.clone(),
     };
-    let evidence = gather::evidence(task, &host, &places, store.of(task)?);
+    let evidence = gather::evidence(task, &host, &places, store.of(task)?)?;
     if let Some(path) = &args.evidence {
         write(
             path,

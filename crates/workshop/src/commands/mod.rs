@@ -8,8 +8,10 @@ pub(crate) mod destroy;
 pub(crate) mod doctor;
 pub(crate) mod init;
 mod instructor;
+#[cfg(target_os = "linux")]
 pub(crate) mod interface_test;
 pub(crate) mod man;
+#[cfg(target_os = "linux")]
 pub(crate) mod observe;
 mod participant;
 pub(crate) mod plan;

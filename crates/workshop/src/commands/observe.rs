@@ -5,6 +5,7 @@ use miette::IntoDiagnostic as _;
 
 use crate::cli::{Outcome, Result};
 use crate::live::cancel::Cancel;
+use crate::live::functional::FunctionalTests;
 use crate::live::interface::InterfaceTest;
 use crate::live::root::{self, Observation as _};
 use crate::output::Output;
@@ -18,6 +19,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let cancel = Cancel::on_signals().into_diagnostic()?;
     let answer = match args.name.as_str() {
+        FunctionalTests::NAME => root::answer::<FunctionalTests>(&cancel),
         InterfaceTest::NAME => root::answer::<InterfaceTest>(&cancel),
         other => {
             return Err(miette::miette!(

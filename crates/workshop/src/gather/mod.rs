@@ -2,6 +2,8 @@
 
 mod task0;
 pub(crate) mod task1;
+#[cfg(target_os = "linux")]
+mod task4;
 mod tools;
 
 use std::path::{Path, PathBuf};
@@ -20,20 +22,44 @@ pub(crate) struct Places {
     pub(crate) binary: Option<PathBuf>,
 }
 
+/// No look is taken for a task of that name here.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("{task} cannot be checked on this system")]
+#[diagnostic(help("check it on a host of the workshop"))]
+pub(crate) struct NotHere {
+    task: &'static str,
+}
+
 /// Everything that the check of `task` looks at.
-pub(crate) fn evidence(task: &Task, host: &Host, places: &Places, answers: Answers) -> Evidence {
+pub(crate) fn evidence(
+    task: &'static Task,
+    host: &Host,
+    places: &Places,
+    answers: Answers,
+) -> Result<Evidence, NotHere> {
     let seen = match task.id {
         "task0" => Seen::Task0(task0::look(host)),
-        _ => Seen::Task1(task1::look(host, places, &answers)),
+        "task1" => Seen::Task1(task1::look(host, places, &answers)),
+        #[cfg(target_os = "linux")]
+        "task4" => Seen::Task4(task4::look(host, places)),
+        task => return Err(NotHere { task }),
     };
-    Evidence {
+    Ok(Evidence {
         schema: evidence::SCHEMA,
         checker: format!("workshop {}", env!("CARGO_PKG_VERSION")),
         at: jiff::Timestamp::now(),
         host: host.word.clone(),
         answers,
         seen,
-    }
+    })
+}
+
+/// Where a tree keeps the functional tests' runner, whatever its version.
+pub(crate) const RUNNER: &str = "test/functional/test_runner.py";
+
+/// Whether a tree has Bitcoin Core's functional tests.
+pub(crate) fn has_functional_tests(tree: &Path) -> bool {
+    tree.join(RUNNER).is_file()
 }
 
 /// The program to look at: the given one, else the tree's, else the node's own.

@@ -17,6 +17,8 @@ pub struct Context {
     pub tree: String,
     /// The line of Bitcoin Core.
     pub profile: &'static Profile,
+    /// Whether the tree has Bitcoin Core's functional tests.
+    pub functional_tests: bool,
 }
 
 #[derive(Serialize)]
@@ -75,11 +77,13 @@ mod tests {
     fn every_text_can_be_made_and_is_whole() {
         for task in TASKS {
             for profile in PROFILES {
-                for word in [None, Some("abandon".to_owned())] {
+                for (word, functional_tests) in [(None, false), (Some("abandon".to_owned()), true)]
+                {
                     let context = Context {
                         word,
                         tree: "~/bitcoin".into(),
                         profile,
+                        functional_tests,
                     };
                     let text = render(task, &context).unwrap();
                     assert!(
@@ -112,6 +116,7 @@ mod tests {
             word: None,
             tree: String::new(),
             profile: PROFILES[0],
+            functional_tests: false,
         };
         assert!(render(&task, &context).is_err());
     }

@@ -29,6 +29,7 @@ use self::chain::Chain;
 use self::tracer::Tracer;
 use super::CouldNot;
 use super::cancel::Cancel;
+use super::private::Private;
 use super::regtest::{Datadir, Node, Setup, Stop};
 use super::root::Observation;
 
@@ -50,9 +51,10 @@ impl Observation for InterfaceTest {
     type Seen = Seen;
 
     fn look(&self, cancel: &Cancel) -> Result<Seen, CouldNot> {
+        let program = Private::copy(&self.program)?;
         let datadir = Datadir::new()?;
         let mut steps = Vec::new();
-        let mut setup = Setup::new(&self.program);
+        let mut setup = Setup::new(program.path());
         setup.options = options();
 
         let mut node = Node::start(&setup, &datadir, cancel)?;

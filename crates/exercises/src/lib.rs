@@ -5,6 +5,7 @@
 //!
 //! - [`TASKS`] lists the tasks; a [`Task`] is data: questions, checks and a template of prose.
 //! - [`judge`] turns evidence into a [`Verdict`].
+//! - [`patches`] are solutions of task 5, for rehearsals and tests.
 //! - [`progress`] folds verdicts into what a participant has achieved.
 //! - The rest understands what participants and their tools write: [`answers`], [`source`], [`surroundings`],
 //!   [`listing`], [`documented`], [`profile`].
@@ -14,10 +15,10 @@ pub mod answers;
 pub mod documented;
 pub mod evidence;
 pub mod listing;
+pub mod patches;
 pub mod profile;
 pub mod progress;
 pub mod prose;
-pub mod solutions;
 pub mod source;
 pub mod surroundings;
 pub mod task;

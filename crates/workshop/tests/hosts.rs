@@ -12,10 +12,12 @@ fn local_hosts_need_linux() {
 #[cfg(target_os = "linux")]
 mod hosts {
     mod damage;
+    mod desk;
     mod footprint;
     mod inventory;
     mod killed;
     mod participant;
     mod refused;
+    mod task5;
     mod workshop;
 }

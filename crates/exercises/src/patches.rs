@@ -1,9 +1,9 @@
-//! Solutions of tasks, right and wrong, with what the check is to say of each. Tests and rehearsals run them on a
-//! real host.
+//! Solutions of task 5, right and wrong, as patches of the source tree, with what the check is to say of each.
+//! Tests and rehearsals run them on a real host.
 //!
-//! A solution is a file in `solutions/<task>/right` or `…/wrong`: lines of `Key: value`, an empty line, and what
-//! is put into place, for task5 a patch of the source tree. `Says: FINDING WORDS` names words that are in that
-//! finding; a wrong solution has at least one such line, because it must fail for its own reason and no other.
+//! A file in `solutions/task5` is lines of `Key: value`, an empty line, and the patch. `Says: FINDING WORDS`
+//! names words that are in that finding; a wrong solution has at least one such line, because it must fail for
+//! its own reason and no other. Names are of v29 and newer.
 
 use crate::answers::{Answer, Answers};
 use crate::verdict::{State, Verdict};
@@ -39,7 +39,7 @@ pub enum Build {
     Skipped,
 }
 
-/// The file is not a solution. A test reads each of them.
+/// The file is not a solution.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("solution {name}: {why}")]
 pub struct BadSolution {
@@ -131,60 +131,56 @@ impl Solution {
 }
 
 macro_rules! files {
-    ($task:literal: $($name:literal)*) => {
+    ($($name:literal)*) => {
         &[$((
             $name,
-            include_str!(concat!("../solutions/", $task, "/", $name, ".patch")),
+            include_str!(concat!("../solutions/task5/", $name, ".patch")),
         )),*]
     };
 }
 
-const TASK5: &[(&str, &str)] = files!("task5":
+const FILES: &[(&str, &str)] = files!(
     "right/reference"
     "right/helper"
     "right/arguments"
-    "right/existing-context"
-    "right/another-file"
+    "right/existing_context"
+    "right/another_file"
     "right/three"
     "right/early"
-    "right/only-after-a-start"
-    "wrong/only-the-start"
-    "wrong/only-the-shutdown"
-    "wrong/if-false"
-    "wrong/commented-out"
-    "wrong/preprocessed-away"
-    "wrong/semaphores-alone"
+    "right/only_after_a_start"
+    "wrong/only_the_start"
+    "wrong/only_the_shutdown"
+    "wrong/if_false"
+    "wrong/commented_out"
+    "wrong/preprocessed_away"
+    "wrong/semaphores_alone"
     "wrong/uncalled"
-    "wrong/uncalled-and-kept"
-    "wrong/never-reached"
-    "wrong/both-at-the-start"
-    "wrong/both-at-the-shutdown"
-    "wrong/one-for-both"
-    "wrong/per-message"
-    "wrong/first-peer"
+    "wrong/uncalled_and_kept"
+    "wrong/never_reached"
+    "wrong/both_at_the_start"
+    "wrong/both_at_the_shutdown"
+    "wrong/one_for_both"
+    "wrong/per_message"
+    "wrong/first_peer"
     "wrong/twice"
-    "wrong/new-directory"
-    "wrong/signal-alone"
-    "wrong/stop-call-alone"
+    "wrong/new_directory"
+    "wrong/signal_alone"
+    "wrong/stop_call_alone"
     "wrong/renamed"
     "wrong/removed"
-    "wrong/not-built"
-    "wrong/no-semaphore"
-    "wrong/late-semaphore"
-    "wrong/no-header"
+    "wrong/not_built"
+    "wrong/no_semaphore"
+    "wrong/late_semaphore"
+    "wrong/no_header"
     "wrong/syntax"
 );
 
-/// The solutions of a task, right ones first, the reference before all others.
+/// The solutions, right ones first, the reference before all others.
 ///
 /// # Errors
 /// When a file of ours is not one; a test reads them all.
-pub fn solutions(task: &str) -> Result<Vec<Solution>, BadSolution> {
-    let files = match task {
-        "task5" => TASK5,
-        _ => &[],
-    };
-    files
+pub fn solutions() -> Result<Vec<Solution>, BadSolution> {
+    FILES
         .iter()
         .map(|(name, text)| Solution::read(name, text))
         .collect()
@@ -193,40 +189,41 @@ pub fn solutions(task: &str) -> Result<Vec<Solution>, BadSolution> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task;
+    use crate::tasks::task5::TASK;
 
     #[test]
     fn every_file_is_a_solution_and_listed() {
-        let folder = format!("{}/solutions", env!("CARGO_MANIFEST_DIR"));
-        for task_folder in std::fs::read_dir(folder).unwrap() {
-            let task_folder = task_folder.unwrap();
-            let task = task(task_folder.file_name().to_str().unwrap()).unwrap();
-            let solutions = solutions(task.id).unwrap();
-            let mut listed: Vec<String> = solutions
-                .iter()
-                .map(|solution| solution.name.to_owned())
-                .collect();
-            assert_eq!(listed.first().map(String::as_str), Some("right/reference"));
-            let mut files = Vec::new();
-            for kind in ["right", "wrong"] {
-                for file in std::fs::read_dir(task_folder.path().join(kind)).unwrap() {
-                    let path = file.unwrap().path();
-                    files.push(format!("{kind}/{}", path.file_stem().unwrap().display()));
-                }
+        let folder = format!("{}/solutions/task5", env!("CARGO_MANIFEST_DIR"));
+        let solutions = solutions().unwrap();
+        let mut listed: Vec<&str> = solutions.iter().map(|one| one.name).collect();
+        assert_eq!(listed.first(), Some(&"right/reference"));
+        let mut files = Vec::new();
+        for kind in ["right", "wrong"] {
+            for file in std::fs::read_dir(format!("{folder}/{kind}")).unwrap() {
+                let path = file.unwrap().path();
+                files.push(format!("{kind}/{}", path.file_stem().unwrap().display()));
             }
-            listed.sort_unstable();
-            files.sort_unstable();
-            assert_eq!(listed, files);
-            for solution in solutions {
-                for question in task.questions.iter().filter(|question| question.decides) {
-                    assert!(
-                        solution.answers.contains_key(question.id),
-                        "{} has no answer to {}",
-                        solution.name,
-                        question.id
-                    );
-                }
+        }
+        listed.sort_unstable();
+        files.sort_unstable();
+        assert_eq!(listed, files);
+        let mut reasons = Vec::new();
+        for solution in &solutions {
+            for question in TASK.questions.iter().filter(|question| question.decides) {
+                assert!(
+                    solution.answers.contains_key(question.id),
+                    "{} has no answer to {}",
+                    solution.name,
+                    question.id
+                );
             }
+            if !solution.right {
+                reasons.push(&solution.says);
+            }
+        }
+        // Two traps with the same words are one trap to whoever falls into them.
+        for (at, says) in reasons.iter().enumerate() {
+            assert!(!reasons[at + 1..].contains(says), "{says:?}");
         }
     }
 

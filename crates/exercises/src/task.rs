@@ -135,10 +135,10 @@ fn not_answered<T>(task: &Task<T>, question: &str) -> Judged {
 }
 
 fn finding(id: &str, question: Option<String>, about: &str, judged: Judged) -> Finding {
-    let (result, seen, hint) = match judged {
-        Judged::Right { seen } => (Outcome::Right, seen, None),
-        Judged::Wrong { seen, hint } => (Outcome::Wrong, seen, Some(hint)),
-        Judged::Unknown { why, remedy } => (Outcome::Unknown, why, Some(remedy)),
+    let (result, seen, hint, remark) = match judged {
+        Judged::Right { seen, remark } => (Outcome::Right, seen, None, remark),
+        Judged::Wrong { seen, hint } => (Outcome::Wrong, seen, Some(hint), None),
+        Judged::Unknown { why, remedy } => (Outcome::Unknown, why, Some(remedy), None),
     };
     Finding {
         id: id.to_owned(),
@@ -147,5 +147,6 @@ fn finding(id: &str, question: Option<String>, about: &str, judged: Judged) -> F
         result,
         seen,
         hint,
+        remark,
     }
 }

@@ -8,10 +8,14 @@ mod diagnostic;
 mod gather;
 #[cfg(target_os = "linux")]
 mod live;
+#[cfg(target_os = "linux")]
+mod monitor;
+mod nss;
 mod output;
 mod participant;
 mod progress;
 
 fn main() -> std::process::ExitCode {
+    nss::only_what_is_linked_in();
     cli::run()
 }

@@ -2,6 +2,8 @@
 
 pub mod task0;
 pub mod task1;
+pub mod task3;
+pub mod task5;
 
 use crate::closest;
 use crate::evidence::Evidence;
@@ -9,7 +11,7 @@ use crate::task::Task;
 use crate::verdict::Verdict;
 
 /// All tasks, in the order of the workshop.
-pub const TASKS: &[&Task] = &[&task0::TASK, &task1::TASK];
+pub const TASKS: &[&Task] = &[&task0::TASK, &task1::TASK, &task3::TASK, &task5::TASK];
 
 /// There is no task of that name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -27,9 +27,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     tree: Option<PathBuf>,
 
-    /// The program to look at, instead of the tree's bitcoind.
+    /// The program to look at, instead of the tree's own.
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
+
+    /// The program without your change, instead of the server's own node.
+    #[arg(long, value_name = "FILE")]
+    base: Option<PathBuf>,
+    /// The bpftrace script of task3, instead of ~/workshop/task3.bt.
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
 
     /// The file of answers, instead of ~/workshop/answers.yaml.
     #[arg(long, value_name = "FILE")]
@@ -40,7 +47,7 @@ pub(crate) struct Args {
     evidence: Option<PathBuf>,
 
     /// Judge saved evidence instead of looking. Does not count as an attempt.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["tree", "binary", "answers", "evidence"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["tree", "binary", "base", "script", "answers", "evidence"])]
     replay: Option<PathBuf>,
 }
 
@@ -100,8 +107,10 @@ fn check(task: &'static Task, args: &Args, output: &Output) -> miette::Result<Ve
     let places = Places {
         tree: args.tree.clone(),
         binary: args.binary.clone(),
+        base: args.base.clone(),
+        script: args.script.clone(),
     };
-    let evidence = gather::evidence(task, &host, &places, store.of(task)?);
+    let evidence = gather::evidence(task, &host, &places, store.of(task)?)?;
     if let Some(path) = &args.evidence {
         write(
             path,
@@ -156,10 +165,15 @@ fn render(verdict: &Verdict) -> String {
         let _ = writeln!(
             text,
             "{style}{sign}{style:#} {}: {}",
-            finding.about, finding.seen
+            finding.about,
+            // What another program said may have several lines.
+            finding.seen.replace('\n', "\n    ")
         );
         if let Some(hint) = &finding.hint {
             let _ = writeln!(text, "    {hint}");
+        }
+        if let Some(remark) = &finding.remark {
+            let _ = writeln!(text, "    remark: {remark}");
         }
     }
     let bold = Style::new().bold();

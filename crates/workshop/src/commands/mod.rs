@@ -8,7 +8,13 @@ pub(crate) mod destroy;
 pub(crate) mod doctor;
 pub(crate) mod init;
 mod instructor;
+#[cfg(target_os = "linux")]
+pub(crate) mod interface_test;
 pub(crate) mod man;
+#[cfg(target_os = "linux")]
+pub(crate) mod monitor;
+#[cfg(target_os = "linux")]
+pub(crate) mod observe;
 mod participant;
 pub(crate) mod plan;
 pub(crate) mod progress;
@@ -17,4 +23,6 @@ pub(crate) mod show;
 pub(crate) mod ssh;
 pub(crate) mod status;
 pub(crate) mod tasks;
+#[cfg(target_os = "linux")]
+pub(crate) mod trace;
 pub(crate) mod tracepoints;

@@ -49,7 +49,7 @@ pub(super) fn look(host: &Host, places: &Places, answers: &Answers) -> Seen {
 }
 
 /// The documented interface: the tree's own document, else our table for its version.
-pub(crate) fn interface(host: &Host, tree: Option<&Path>) -> Interface {
+pub(super) fn interface(host: &Host, tree: Option<&Path>) -> Interface {
     let document = tree.and_then(|tree| std::fs::read_to_string(tree.join("doc/tracing.md")).ok());
     document
         .and_then(|text| Interface::from_markdown(&text))

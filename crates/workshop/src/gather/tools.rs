@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 const KEPT: u64 = 1 << 20;
 
 /// What a tool printed.
-pub(super) struct Printed {
-    pub(super) success: bool,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
+pub(crate) struct Printed {
+    pub(crate) success: bool,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// Runs `command`, with nothing to read, at most for `deadline`.
-pub(super) fn run(command: &mut Command, deadline: Duration) -> Result<Printed, String> {
+pub(crate) fn run(command: &mut Command, deadline: Duration) -> Result<Printed, String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let mut child = command
         .stdin(Stdio::null())

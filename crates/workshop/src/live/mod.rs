@@ -2,14 +2,20 @@
 //! nodes. However a check ends (Ctrl-C, a lost connection, `kill -9`) nothing of it goes on running.
 //!
 //! - [`cancel`]: one flag for Ctrl-C, SIGTERM, SIGHUP, and for a parent that went away.
+//! - [`interface`]: nodes made to fire every tracepoint, and what each argument should be.
 //! - [`process`]: a child in a process group of its own, bounded in time and output.
 //! - [`root`]: the same binary again through `sudo -n`, for what needs root.
+//! - [`regtest`]: temporary nodes on a chain of their own.
 //! - [`scratch`]: a temporary folder; those of killed runs are swept.
+//! - [`starts`]: starts and stops of a program, traced.
 
 pub(crate) mod cancel;
+pub(crate) mod interface;
 pub(crate) mod process;
+pub(crate) mod regtest;
 pub(crate) mod root;
 pub(crate) mod scratch;
+pub(crate) mod starts;
 
 /// Why something could not be observed, and what would change that.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -24,6 +30,21 @@ impl CouldNot {
             why: why.into(),
             remedy: remedy.into(),
         }
+    }
+
+    /// From an error that knows its way out.
+    pub(crate) fn of(error: &dyn miette::Diagnostic) -> Self {
+        let mut why = error.to_string();
+        let mut cause = error.source();
+        while let Some(inner) = cause {
+            why.push_str(&format!(": {inner}"));
+            cause = inner.source();
+        }
+        let remedy = error.help().map(|help| help.to_string());
+        Self::new(
+            why,
+            remedy.unwrap_or_else(|| "ask the instructor".to_owned()),
+        )
     }
 
     /// The check was interrupted.

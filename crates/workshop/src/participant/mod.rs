@@ -2,6 +2,7 @@
 
 pub(crate) mod answers;
 pub(crate) mod progress;
+pub(crate) mod runs;
 
 use std::path::{Path, PathBuf};
 
@@ -60,6 +61,17 @@ pub(crate) fn home() -> miette::Result<PathBuf> {
     std::env::home_dir()
         .filter(|home| home.is_absolute())
         .ok_or_else(|| miette::miette!(help = "set HOME", "this account has no home folder"))
+}
+
+/// Where what programs remember of this account is kept.
+pub(crate) fn state_folder() -> miette::Result<PathBuf> {
+    let state = std::env::var_os("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
+    match state {
+        Some(state) => Ok(state),
+        None => Ok(home()?.join(".local/state")),
+    }
 }
 
 /// A path under the home as people type it.

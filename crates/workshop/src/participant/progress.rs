@@ -7,18 +7,11 @@ use exercises::progress::{Progress, SCHEMA};
 use exercises::verdict::State;
 use miette::IntoDiagnostic as _;
 
-use super::{home, write};
+use super::{state_folder, write};
 use crate::output::Output;
 
 fn path() -> miette::Result<PathBuf> {
-    let state = std::env::var_os("XDG_STATE_HOME")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute());
-    let state = match state {
-        Some(state) => state,
-        None => home()?.join(".local/state"),
-    };
-    Ok(state.join("workshop/progress.json"))
+    Ok(state_folder()?.join("workshop/progress.json"))
 }
 
 /// What was achieved so far. A file that cannot be read is moved aside and said, never lost.

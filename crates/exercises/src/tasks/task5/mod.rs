@@ -1,0 +1,95 @@
+//! Task 5: add a tracepoint for the start of Bitcoin Core and one for its shutdown.
+
+mod advice;
+mod answers;
+mod moments;
+mod notes;
+mod pattern;
+pub mod seen;
+
+pub use self::seen::Seen;
+
+use crate::evidence::{Evidence, Seen as AnySeen};
+use crate::task::{Check, How, Question, Task, run};
+
+/// The task.
+pub const TASK: Task = Task {
+    id: "task5",
+    title: "Add tracepoints",
+    questions: &[
+        Question {
+            id: "names",
+            asks: "What did you call the two tracepoints?",
+            form: "CONTEXT:EVENT CONTEXT:EVENT",
+            decides: true,
+        },
+        Question {
+            id: "place",
+            asks: "Where in the source did you put each?",
+            form: "FILE:LINE FILE:LINE",
+            decides: true,
+        },
+        Question {
+            id: "unclean",
+            asks: "Does the one for the shutdown fire when the stop is not clean?",
+            form: "YES-OR-NO",
+            decides: true,
+        },
+        Question {
+            id: "use",
+            asks: "Who could use these two, and for what?",
+            form: "TEXT",
+            decides: false,
+        },
+    ],
+    template: include_str!("../../../../../templates/task/task5.md.j2"),
+    findings: |evidence: &Evidence| {
+        let AnySeen::Task5(seen) = &evidence.seen else {
+            return None;
+        };
+        Some(run(&TASK, CHECKS, seen, &evidence.answers))
+    },
+};
+
+const CHECKS: &[Check<Seen>] = &[
+    Check {
+        id: "built",
+        about: "the program is built from the source",
+        judge: How::Observation(notes::built),
+    },
+    Check {
+        id: "kept",
+        about: "the tracepoints that were there before",
+        judge: How::Observation(notes::kept),
+    },
+    Check {
+        id: "added",
+        about: "new tracepoints",
+        judge: How::Observation(notes::added),
+    },
+    Check {
+        id: "started",
+        about: "one for the start",
+        judge: How::Observation(moments::started),
+    },
+    Check {
+        id: "stopped",
+        about: "one for the shutdown",
+        judge: How::Observation(moments::stopped),
+    },
+    Check {
+        id: "names",
+        about: "their names",
+        judge: How::Answer(answers::names),
+    },
+    Check {
+        id: "place",
+        about: "their places in the source",
+        judge: How::Answer(answers::place),
+    },
+    Check {
+        id: "unclean",
+        about: "the shutdown that is not clean",
+        judge: How::Answer(answers::unclean),
+    },
+];

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::answers::Answers;
-use crate::tasks::{task0, task1, task3, task5};
+use crate::tasks::{task0, task1, task3, task4, task5};
 use crate::verdict::Judged;
 
 /// The format of an evidence file. Raised when an old judge would misread a new file.
@@ -40,6 +40,8 @@ pub enum Seen {
     Task5(task5::Seen),
     /// A script of the participant's in a run of a unit test.
     Task3(Box<task3::Seen>),
+    /// What became of the interface tests.
+    Task4(task4::Seen),
 }
 
 impl Seen {
@@ -50,6 +52,7 @@ impl Seen {
             Self::Task1(_) => task1::TASK.id,
             Self::Task5(_) => task5::TASK.id,
             Self::Task3(_) => task3::TASK.id,
+            Self::Task4(_) => task4::TASK.id,
         }
     }
 }

@@ -17,6 +17,8 @@ pub struct Context {
     pub tree: String,
     /// The line of Bitcoin Core.
     pub profile: &'static Profile,
+    /// Whether the tree has Bitcoin Core's functional tests.
+    pub functional_tests: bool,
 }
 
 #[derive(Serialize)]
@@ -107,10 +109,13 @@ mod tests {
     /// Every kind of server that texts are made for.
     fn contexts() -> impl Iterator<Item = Context> {
         PROFILES.into_iter().flat_map(|profile| {
-            [None, Some("abandon".to_owned())].map(|word| Context {
-                word,
-                tree: "~/bitcoin".into(),
-                profile,
+            [(None, false), (Some("abandon".to_owned()), true)].map(|(word, functional_tests)| {
+                Context {
+                    word,
+                    tree: "~/bitcoin".into(),
+                    profile,
+                    functional_tests,
+                }
             })
         })
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::participant::the_task;
 use crate::cli::{Outcome, Result};
+use crate::gather;
 use crate::output::Output;
 use crate::participant::{Host, shown};
 
@@ -34,6 +35,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
             .as_deref()
             .map_or_else(|| "~/bitcoin".to_owned(), shown),
         profile: host.profile(tree.as_deref()),
+        functional_tests: tree.as_deref().is_some_and(gather::has_functional_tests),
     };
     let text = prose::render(task, &context).into_diagnostic()?;
     if output.json() {

@@ -5,6 +5,8 @@ pub(crate) mod task1;
 #[cfg(target_os = "linux")]
 pub(crate) mod task3;
 #[cfg(target_os = "linux")]
+mod task4;
+#[cfg(target_os = "linux")]
 mod task5;
 pub(crate) mod tools;
 
@@ -69,6 +71,8 @@ pub(crate) fn evidence(
         #[cfg(target_os = "linux")]
         "task3" => Seen::Task3(Box::new(task3::look(host, places, &answers, &cancel))),
         #[cfg(target_os = "linux")]
+        "task4" => Seen::Task4(task4::look(host, places, &cancel)),
+        #[cfg(target_os = "linux")]
         "task5" => Seen::Task5(task5::look(host, places)),
         task => return Err(NoEvidence::NotHere { task }),
     };
@@ -84,6 +88,14 @@ pub(crate) fn evidence(
         answers,
         seen,
     })
+}
+
+/// Where a tree keeps the functional tests' runner, whatever its version.
+pub(crate) const RUNNER: &str = "test/functional/test_runner.py";
+
+/// Whether a tree has Bitcoin Core's functional tests.
+pub(crate) fn has_functional_tests(tree: &Path) -> bool {
+    tree.join(RUNNER).is_file()
 }
 
 /// The program to look at: the given one, else the tree's, else the node's own.

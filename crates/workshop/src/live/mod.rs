@@ -2,6 +2,7 @@
 //! nodes. However a check ends (Ctrl-C, a lost connection, `kill -9`) nothing of it goes on running.
 //!
 //! - [`cancel`]: one flag for Ctrl-C, SIGTERM, SIGHUP, and for a parent that went away.
+//! - [`functional`]: the tests that Bitcoin Core itself has for its tracepoints.
 //! - [`interface`]: nodes made to fire every tracepoint, and what each argument should be.
 //! - [`process`]: a child in a process group of its own, bounded in time and output.
 //! - [`root`]: the same binary again through `sudo -n`, for what needs root.
@@ -10,6 +11,7 @@
 //! - [`starts`]: starts and stops of a program, traced.
 
 pub(crate) mod cancel;
+pub(crate) mod functional;
 pub(crate) mod interface;
 pub(crate) mod process;
 pub(crate) mod regtest;

@@ -56,8 +56,9 @@ impl Observation for InterfaceTest {
         setup.options = options();
 
         let mut node = Node::start(&setup, &datadir, cancel)?;
-        let descriptor = chain::begin(&node, cancel)?;
+        // Before anything else: who may not trace is told at once.
         let mut run = Run::new(self, &node, cancel, &mut steps)?;
+        let descriptor = chain::begin(&node, cancel)?;
         chain::flushes(&mut run, &node)?;
         drop(run);
         let chain = Chain::fund(&node, descriptor)?;

@@ -177,8 +177,8 @@ fn way_out(reason: &str) -> (&'static str, &'static str) {
 /// The line that says most: the last that names an error, else the last.
 fn last_line(said: &str) -> &str {
     let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty());
-    let error = lines().filter(|line| line.contains("Error")).last();
+    let error = lines().rfind(|line| line.contains("Error"));
     error
-        .or_else(|| lines().last())
+        .or_else(|| lines().next_back())
         .unwrap_or("it said nothing")
 }

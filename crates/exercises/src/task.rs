@@ -69,8 +69,6 @@ pub enum Watched {
     Node,
     /// The tree's unit tests.
     UnitTests,
-    /// A file of the source, from the top of the tree.
-    Source(&'static str),
 }
 
 /// Something the participant finds out and answers.

@@ -19,13 +19,14 @@ use crate::live::process::Process;
 use crate::live::regtest::participant;
 use crate::live::root;
 use crate::participant::Host;
+use crate::progress::Doing;
 
 /// What the tests are called.
 const PREFIX: &str = "interface_usdt_";
 /// A test that must not run says so in half a second, and ours at its first probe.
 const REFUSAL: Duration = Duration::from_secs(120);
 
-pub(super) fn look(host: &Host, places: &Places, cancel: &Cancel) -> Seen {
+pub(super) fn look(host: &Host, places: &Places, cancel: &Cancel, doing: &Doing) -> Seen {
     let tree = host.tree(places.tree.as_deref());
     let tree = tree.filter(|tree| has_functional_tests(tree));
     let folder = tree.as_ref().map(|tree| {
@@ -35,14 +36,20 @@ pub(super) fn look(host: &Host, places: &Places, cancel: &Cancel) -> Seen {
     });
     let tests = tree.as_deref().map(|tree| listed(tree)).unwrap_or_default();
     let request = InterfaceTest::of(host, places, cancel);
+    doing.say("makes every tracepoint of a node fire (workshop interface-test)");
     let interface = request
         .clone()
         .and_then(|request| root::observe(&request, cancel));
     let (upstream, unprivileged) = match &folder {
-        Some(folder) => (
-            Upstream::Present(observed(as_root(folder, &tests, cancel))),
-            without_root(folder, &tests, cancel),
-        ),
+        Some(folder) => {
+            doing.say("runs the tree's interface tests");
+            let functional = observed(as_root(folder, &tests, cancel));
+            doing.say("runs a test without root");
+            (
+                Upstream::Present(functional),
+                without_root(folder, &tests, cancel),
+            )
+        }
         None => (
             Upstream::Absent,
             request.and_then(|request| own_without_root(&request, cancel)),

@@ -10,9 +10,9 @@ use crate::verdict::Judged;
 /// The format of an evidence file. Raised when an old judge would misread a new file.
 pub const SCHEMA: u32 = 1;
 
-/// One check's evidence.
+/// One check's evidence. `S` is what was observed: [`Seen`] for the tasks of this crate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Evidence {
+pub struct Evidence<S = Seen> {
     /// [`SCHEMA`] of the program that wrote it.
     pub schema: u32,
     /// The version of that program.
@@ -25,7 +25,7 @@ pub struct Evidence {
     /// The answers as they were then.
     pub answers: Answers,
     /// What was observed.
-    pub seen: Seen,
+    pub seen: S,
 }
 
 /// What was observed, by task.

@@ -16,9 +16,9 @@ use exercises::answers::Answers;
 use exercises::documented::Interface;
 use exercises::{Evidence, Seen, Task, evidence};
 
-#[cfg(target_os = "linux")]
-use crate::live::cancel::Cancel;
+use crate::cancel::Cancel;
 use crate::participant::Host;
+use crate::progress::Doing;
 
 /// Where to look, when not at what the host says of itself.
 #[derive(Clone, Debug, Default)]
@@ -47,13 +47,6 @@ pub(crate) enum NoEvidence {
     #[error("the check was interrupted, and does not count")]
     #[diagnostic(help("run it again when you like"))]
     Interrupted,
-    /// The operating system gave us no handler.
-    #[error("signals cannot be handled")]
-    #[diagnostic(help("run the check again"))]
-    Signals {
-        /// Why not.
-        source: std::io::Error,
-    },
 }
 
 /// Everything that the check of `task` looks at.
@@ -62,21 +55,20 @@ pub(crate) fn evidence(
     host: &Host,
     places: &Places,
     answers: Answers,
+    cancel: &Cancel,
+    doing: &Doing,
 ) -> Result<Evidence, NoEvidence> {
-    #[cfg(target_os = "linux")]
-    let cancel = Cancel::on_signals().map_err(|source| NoEvidence::Signals { source })?;
     let seen = match task.id {
-        "task0" => Seen::Task0(task0::look(host)),
-        "task1" => Seen::Task1(task1::look(host, places, &answers)),
+        "task0" => Seen::Task0(task0::look(host, cancel)),
+        "task1" => Seen::Task1(task1::look(host, places, &answers, cancel, doing)),
         #[cfg(target_os = "linux")]
-        "task3" => Seen::Task3(Box::new(task3::look(host, places, &answers, &cancel))),
+        "task3" => Seen::Task3(Box::new(task3::look(host, places, &answers, cancel, doing))),
         #[cfg(target_os = "linux")]
-        "task4" => Seen::Task4(task4::look(host, places, &cancel)),
+        "task4" => Seen::Task4(task4::look(host, places, cancel, doing)),
         #[cfg(target_os = "linux")]
-        "task5" => Seen::Task5(task5::look(host, places)),
+        "task5" => Seen::Task5(task5::look(host, places, cancel, doing)),
         task => return Err(NoEvidence::NotHere { task }),
     };
-    #[cfg(target_os = "linux")]
     if cancel.is_set() {
         return Err(NoEvidence::Interrupted);
     }

@@ -19,25 +19,29 @@ use crate::live::process::Process;
 use crate::live::regtest::participant;
 use crate::live::root;
 use crate::participant::Host;
+use crate::progress::Doing;
 
 /// What the tests are called.
 const PREFIX: &str = "interface_usdt_";
 /// A test that must not run says so in half a second, and ours at its first probe.
 const REFUSAL: Duration = Duration::from_secs(120);
 
-pub(super) fn look(host: &Host, places: &Places, cancel: &Cancel) -> Seen {
+pub(super) fn look(host: &Host, places: &Places, cancel: &Cancel, doing: &Doing) -> Seen {
     let tree = host.tree(places.tree.as_deref());
     let tree = tree.filter(|tree| has_functional_tests(tree));
     let tests = tree.map(|tree| functional_tests(host, &tree));
     let request = InterfaceTest::of(host, places, cancel);
+    doing.say("makes every tracepoint of a node fire (workshop interface-test)");
     let interface = request
         .clone()
         .and_then(|request| root::observe(&request, cancel));
     let (upstream, unprivileged) = match &tests {
-        Some(tests) => (
-            Upstream::Present(observed(as_root(tests, cancel))),
-            without_root(tests, cancel),
-        ),
+        Some(tests) => {
+            doing.say("runs the tree's interface tests");
+            let functional = observed(as_root(tests, cancel));
+            doing.say("runs a test without root");
+            (Upstream::Present(functional), without_root(tests, cancel))
+        }
         None => (
             Upstream::Absent,
             request.and_then(|request| own_without_root(&request, cancel)),

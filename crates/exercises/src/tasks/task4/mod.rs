@@ -8,7 +8,7 @@ mod seen;
 pub use self::seen::{Alone, Functional, Runner, Seen, Single, Status, Unprivileged, Upstream};
 
 use crate::evidence::{Evidence, Seen as AnySeen};
-use crate::task::{Check, How, Question, Task, run};
+use crate::task::{Check, How, Question, Task, Watch, Watched, run};
 
 /// The task.
 pub const TASK: Task = Task {
@@ -29,6 +29,21 @@ pub const TASK: Task = Task {
         },
     ],
     template: include_str!("../../../../../templates/task/task4.md.j2"),
+    starters: &[],
+    hints: &[
+        "Run one of the tests twice, once with sudo and once without, and compare the last lines that both print.",
+        "`echo $?` right after a command prints its exit status. 0 is success; a test that could not even begin has \
+         another status than one that found something wrong.",
+        "A summary says \"passed\" when nothing failed. Count how many tests really ran, and read the lines above it.",
+        "Tracing needs root, and BCC the kernel's headers too: the message of a test that did not run names what it lacks.",
+        "When a tracepoint is told to be wrong, look for its macro in the source of your tree, compare its name and the \
+         order of its arguments with the documentation, and build again: {{ profile.build|last }}",
+    ],
+    watch: Watch {
+        files: &[Watched::Node],
+        // Each check starts nodes and runs tests.
+        every: None,
+    },
     findings: |evidence: &Evidence| {
         let AnySeen::Task4(seen) = &evidence.seen else {
             return None;
@@ -40,17 +55,6 @@ pub const TASK: Task = Task {
         Some(run(&TASK, checks, seen, &evidence.answers))
     },
 };
-
-/// What `workshop hint` tells, from a first push to the last before the solution. Templates, as the prose is.
-pub const HINTS: &[&str] = &[
-    "Run one of the tests twice, once with sudo and once without, and compare the last lines that both print.",
-    "`echo $?` right after a command prints its exit status. 0 is success; a test that could not even begin has \
-     another status than one that found something wrong.",
-    "A summary says \"passed\" when nothing failed. Count how many tests really ran, and read the lines above it.",
-    "Tracing needs root, and BCC the kernel's headers too: the message of a test that did not run names what it lacks.",
-    "When a tracepoint is told to be wrong, look for its macro in the source of your tree, compare its name and the \
-     order of its arguments with the documentation, and build again: {{ profile.build|last }}",
-];
 
 const UNPRIVILEGED: Check<Seen> = Check {
     id: "unprivileged",

@@ -59,6 +59,7 @@ impl Observation for FunctionalTests {
             program: program.path().to_owned(),
             ..self.clone()
         };
+        // What a killed test leaves goes with this folder.
         own.run(scratch.path(), cancel)
     }
 }
@@ -104,8 +105,8 @@ impl FunctionalTests {
     }
 
     fn single(&self, name: &str, folder: &Path, at: usize) -> Result<Process, CouldNot> {
+        let mut command = self.python(name, folder);
         let folder = folder.join(format!("{at}-{name}"));
-        let mut command = self.python(name);
         command
             .arg(format!("--tmpdir={}", folder.display()))
             .arg(format!("--cachedir={}.cache", folder.display()))
@@ -114,7 +115,7 @@ impl FunctionalTests {
     }
 
     fn runner(&self, folder: &Path, jobs: usize, cancel: &Cancel) -> Result<Runner, CouldNot> {
-        let mut command = self.python("test_runner.py");
+        let mut command = self.python("test_runner.py", folder);
         command
             .arg(format!("--tmpdirprefix={}", folder.display()))
             .arg(format!("--jobs={jobs}"))
@@ -134,7 +135,7 @@ impl FunctionalTests {
         })
     }
 
-    fn python(&self, name: &str) -> Command {
+    fn python(&self, name: &str, folder: &Path) -> Command {
         let mut command = Command::new("unshare");
         command
             .args(["--pid", "--fork", "--kill-child", "--mount-proc"])
@@ -145,7 +146,8 @@ impl FunctionalTests {
             .env("LC_ALL", "C.UTF-8")
             // Files of root's do not belong into the participant's tree.
             .env("PYTHONDONTWRITEBYTECODE", "1")
-            .env("BITCOIND", &self.program);
+            .env("BITCOIND", &self.program)
+            .env("TMPDIR", folder);
         if let Some(folder) = &self.kernel_source {
             command.env("BCC_KERNEL_SOURCE", folder);
         }

@@ -4,11 +4,14 @@
 //! - [`tracer`]: the probes, and from their events to values.
 //! - [`chain`]: a chain, its coins, and a flushed cache.
 //! - [`coins`]: transactions and a block; [`transaction`] writes them.
-//! - [`net`]: connections and messages; [`peer`] is the other end of them.
+//! - [`net`]: connections and messages; [`peer`] is the other end of them, [`message`] what is said, [`known`]
+//!   what the node knows of it.
 //! - [`wallet`]: coin selection.
 
 mod chain;
 mod coins;
+mod known;
+mod message;
 mod net;
 mod peer;
 mod request;

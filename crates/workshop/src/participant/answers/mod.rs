@@ -245,7 +245,6 @@ mod tests {
             "task0:\n  kernl: 6\n",
             "taks0:\n  kernel: 6\n",
             "task0:\n  kernel: {a: b}\n",
-            "task0: {kernel: 6.1}\n",
             "task0:\n  kernel: 6.1\n  kernel: 6.2\n",
         ] {
             let mut kept = Kept::new(text);

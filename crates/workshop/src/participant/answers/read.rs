@@ -13,6 +13,7 @@ use super::BadAnswers;
 const SHAPE: &str = "write a task's name, and below it, further in, `question: answer`";
 
 /// The answers to one task in `text`, which is what `path` holds.
+#[expect(clippy::result_large_err, reason = "once a run, and only to be shown")]
 pub(super) fn answers(path: &Path, text: &str, task: &Task) -> Result<Answers, BadAnswers> {
     let is_empty = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
     if text.lines().all(is_empty) {

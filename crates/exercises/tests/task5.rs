@@ -87,7 +87,7 @@ fn timeline(firings: &[Firings]) -> Timeline {
     ];
     let runs = kinds.into_iter().enumerate().map(|(index, kind)| {
         let mut moments = vec![What::Began];
-        let mut fire = |part: usize, moments: &mut Vec<What>| {
+        let fire = |part: usize, moments: &mut Vec<What>| {
             for (name, counts) in firings {
                 for _ in 0..counts[index][part] {
                     moments.push(What::Fired(name.parse().unwrap()));

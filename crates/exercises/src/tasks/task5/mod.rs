@@ -144,6 +144,7 @@ mod tests {
                 word: None,
                 tree: "~/bitcoin".into(),
                 profile,
+                functional_tests: false,
             };
             let text = |template| prose::render(&Task { template, ..TASK }, &context).unwrap();
             for hint in HINTS {

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test, on a machine that is made ready first.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::Result;
@@ -20,7 +20,7 @@ pub(crate) struct Args {
 }
 
 /// Integration tests that trace through the kernel and need root.
-const AS_ROOT: &[(&str, &str)] = &[("probe", "session")];
+const AS_ROOT: &[(&str, &str)] = &[("probe", "session"), ("workshop", "trace")];
 /// Integration tests that make real hosts and need root.
 const ON_HOSTS: &[(&str, &str)] = &[("provisioner", "local"), ("workshop", "hosts")];
 
@@ -57,10 +57,11 @@ pub(crate) fn run(args: &Args) -> Result {
     tests
         .current_dir(root())
         .args(["test", "--workspace", "--no-fail-fast", "--lib", "--bins"]);
-    for (_, name) in integration_tests()?.iter().filter(|(package, name)| {
-        let test = (package.as_str(), name.as_str());
-        !AS_ROOT.contains(&test) && !ON_HOSTS.contains(&test)
-    }) {
+    let apart = [ON_HOSTS, AS_ROOT].concat();
+    for (_, name) in integration_tests()?
+        .iter()
+        .filter(|test| !apart.contains(&(test.0.as_str(), test.1.as_str())))
+    {
         tests.args(["--test", name]);
     }
     shown(tests.arg("--").args(&args.filter))?;
@@ -72,38 +73,42 @@ pub(crate) fn run(args: &Args) -> Result {
             .args(&args.filter),
     )?;
     headline("Testing as root");
-    for (package, name) in AS_ROOT {
-        shown(test_as_root(package, name).args(&args.filter))?;
+    for test in AS_ROOT {
+        shown(root_test(test, &workshop).arg("--").args(&args.filter))?;
     }
     if args.without_hosts {
         eprintln!("\nleft out, as asked: the tests on real local hosts");
         return Ok(());
     }
     headline("Testing on real local hosts");
-    for (package, name) in ON_HOSTS {
-        let mut command = test_as_root(package, name);
-        command.env("WORKSHOP_BIN", &workshop);
-        shown(command.args(&args.filter).args(["--test-threads", "1"]))?;
+    for test in ON_HOSTS {
+        shown(
+            root_test(test, &workshop)
+                .arg("--")
+                .args(&args.filter)
+                .args(["--test-threads", "1"]),
+        )?;
     }
     Ok(())
 }
 
-/// One integration test, compiled as the user and run as root; what follows is for the test program.
-fn test_as_root(package: &str, name: &str) -> Command {
-    let mut command = Command::new("cargo");
-    command
-        .current_dir(root())
-        .args(["test", "--package", package, "--test", name, "--"]);
+/// An integration test that is compiled as the user and run as root.
+fn root_test((package, name): &(&str, &str), workshop: &Path) -> Command {
     let runner = as_root("env");
     let words: Vec<String> = std::iter::once(runner.get_program())
         .chain(runner.get_args())
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
     let arch = std::env::consts::ARCH.to_uppercase();
-    command.env(
-        format!("CARGO_TARGET_{arch}_UNKNOWN_LINUX_GNU_RUNNER"),
-        words.join(" "),
-    );
+    let mut command = Command::new("cargo");
+    command
+        .current_dir(root())
+        .args(["test", "--package", package, "--test", name])
+        .env("WORKSHOP_BIN", workshop)
+        .env(
+            format!("CARGO_TARGET_{arch}_UNKNOWN_LINUX_GNU_RUNNER"),
+            words.join(" "),
+        );
     command
 }
 

@@ -50,15 +50,10 @@ pub fn calls(text: &str) -> Vec<Call> {
     let bytes = text.as_bytes();
     let mut classes = classify(bytes);
     disable(bytes, &mut classes);
-    // Only code and blanks are left: what is not code cannot open or close a bracket.
-    let code: Vec<u8> = bytes
-        .iter()
-        .zip(&classes)
-        .map(|(byte, class)| match class {
-            Class::Comment | Class::Text if *byte != b'\n' => b' ',
-            _ => *byte,
-        })
-        .collect();
+    // What is not code cannot open or close a bracket.
+    let code = blank(bytes, &classes, |class| {
+        matches!(class, Class::Comment | Class::Text)
+    });
     let mut lines = Lines::default();
     let mut found = Vec::new();
     let mut at = 0;
@@ -99,6 +94,28 @@ pub fn calls(text: &str) -> Vec<Call> {
     found
 }
 
+/// `text` with blanks for all that the compiler never sees as code: comments, literals, directives, `#if 0`.
+/// Lines keep their numbers.
+pub fn code(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut classes = classify(bytes);
+    disable(bytes, &mut classes);
+    let code = blank(bytes, &classes, |class| class != Class::Code);
+    String::from_utf8_lossy(&code).into_owned()
+}
+
+fn blank(bytes: &[u8], classes: &[Class], unwanted: impl Fn(Class) -> bool) -> Vec<u8> {
+    bytes
+        .iter()
+        .zip(classes)
+        .map(|(byte, class)| match byte {
+            b'\n' => b'\n',
+            _ if unwanted(*class) => b' ',
+            _ => *byte,
+        })
+        .collect()
+}
+
 /// Whether the word is a macro about tracepoints, and if so whether it only accompanies a call.
 fn companion(word: &str) -> Option<bool> {
     match word {
@@ -117,7 +134,7 @@ fn companion(word: &str) -> Option<bool> {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
     Code,
     Comment,

@@ -42,6 +42,9 @@ pub struct Finding {
     /// The smallest help that leads on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// Advice on what is right. It never decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
 }
 
 /// How one finding came out.
@@ -63,6 +66,8 @@ pub enum Judged {
     Right {
         /// What was seen.
         seen: String,
+        /// Advice that changes nothing about it.
+        remark: Option<String>,
     },
     /// Not as it should be.
     Wrong {
@@ -83,7 +88,22 @@ pub enum Judged {
 impl Judged {
     /// As it should be.
     pub fn right(seen: impl Into<String>) -> Self {
-        Self::Right { seen: seen.into() }
+        Self::Right {
+            seen: seen.into(),
+            remark: None,
+        }
+    }
+
+    /// The same with advice, when it is right. What is wrong has its hint, and no more than that.
+    #[must_use]
+    pub fn with_remark(self, advice: impl Into<Option<String>>) -> Self {
+        match self {
+            Self::Right { seen, .. } => Self::Right {
+                seen,
+                remark: advice.into(),
+            },
+            other => other,
+        }
     }
 
     /// Not as it should be.
@@ -128,6 +148,7 @@ mod tests {
                 result: *result,
                 seen: String::new(),
                 hint: None,
+                remark: None,
             })
             .collect();
         Verdict::new("task9", findings).verdict

@@ -12,10 +12,15 @@ fn local_hosts_need_linux() {
 #[cfg(target_os = "linux")]
 mod hosts {
     mod damage;
+    mod desk;
     mod footprint;
     mod inventory;
     mod killed;
+    mod monitor;
     mod participant;
     mod refused;
+    mod task3;
+    mod task5;
+    mod trace;
     mod workshop;
 }

@@ -125,6 +125,18 @@ impl<'a> Event<'a> {
         Some(self.segment(arg)?.1.full_length)
     }
 
+    /// Whether there is more of the string or byte array than was set aside for it. A string that just fits
+    /// counts as cut too.
+    pub fn is_cut(&self, arg: usize) -> bool {
+        self.segment(arg).is_some_and(|(part, segment, _)| {
+            segment.readable != 0
+                && match part {
+                    Part::Text { capacity, .. } => segment.length >= capacity,
+                    Part::Bytes { .. } => segment.full_length > u32::from(segment.length),
+                }
+        })
+    }
+
     /// The thread's name.
     pub fn comm(&self) -> &[u8] {
         let end = self.fixed.comm.iter().position(|byte| *byte == 0);

@@ -3,6 +3,7 @@
 mod counted;
 mod error;
 mod event;
+mod hooked;
 mod kernel;
 mod permitted;
 mod plan;
@@ -29,6 +30,7 @@ pub use self::counted::{
 };
 pub use self::error::{Error, Problem};
 pub use self::event::{Event, Value};
+pub use self::hooked::{Hooked, hooked_by};
 pub use self::request::{Compare, Condition, Key, Linear, NotACondition, Part, Probe, Scale};
 pub use self::running::Running;
 pub use self::target::Target;
@@ -221,10 +223,18 @@ impl Session {
         Ok(())
     }
 
-    /// Gives every event that has arrived to `each`, in order, and returns how many there were.
-    pub fn drain(&mut self, mut each: impl FnMut(&Event<'_>)) -> usize {
+    /// Gives every event that has arrived to `each`, in order, and returns how many there were. Events that
+    /// arrive meanwhile are taken too: while they come faster than `each` takes them it does not return.
+    pub fn drain(&mut self, each: impl FnMut(&Event<'_>)) -> usize {
+        self.drain_up_to(usize::MAX, each)
+    }
+
+    /// As [`Session::drain`], but returns after `most` events, so that a flood leaves room for other work.
+    pub fn drain_up_to(&mut self, most: usize, mut each: impl FnMut(&Event<'_>)) -> usize {
         let mut count = 0;
-        while let Some(record) = self.kernel.events.next() {
+        while count < most
+            && let Some(record) = self.kernel.events.next()
+        {
             let sites = &self.sites;
             let signs = |site: u32| sites.get(usize::try_from(site).ok()?).copied();
             if let Some(event) =
@@ -256,6 +266,12 @@ impl Session {
         let Some(fd) = &self.pidfd else { return false };
         let zero = Timespec::default();
         matches!(poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&zero)), Ok(ready) if ready > 0)
+    }
+
+    /// Becomes readable when the traced process ends: for an event loop of your own. None for
+    /// [`Target::Path`].
+    pub fn process_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.pidfd.as_ref().map(OwnedFd::as_fd)
     }
 
     /// How long the session has been attached.

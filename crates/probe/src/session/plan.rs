@@ -167,7 +167,7 @@ pub(super) fn plan(
         let Some(tracepoint) = tracepoints.get(&request.id) else {
             problems.push(Problem::NoSuchProbe {
                 id: request.id.clone(),
-                near: crate::near::near(&request.id, tracepoints),
+                near: tracepoints.near(&request.id),
             });
             continue;
         };

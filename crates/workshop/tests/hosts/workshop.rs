@@ -67,7 +67,7 @@ pub(super) struct Ran {
 }
 
 impl Ran {
-    fn new(output: Output) -> Self {
+    pub(super) fn new(output: Output) -> Self {
         Self {
             status: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -1,8 +1,10 @@
-//! System calls that no library wraps as we need them: loading a program, and hooking it (`attach`).
+//! System calls that no library wraps as we need them: loading a program, hooking it (`attach`), and asking
+//! what others have hooked (`query`).
 
 #![expect(unsafe_code, reason = "raw system calls")]
 
 mod attach;
+mod query;
 
 use std::ffi::CStr;
 use std::io;
@@ -13,6 +15,7 @@ use aya_obj::generated::{bpf_attr, bpf_cmd, bpf_insn, bpf_prog_type};
 use super::Error;
 
 pub(super) use self::attach::{Hook, Link, Method, Place, attach, detach};
+pub(super) use self::query::{link, perf_event};
 
 /// Room for what the verifier says of a program that it refuses; it cuts what is longer.
 const LOG_BYTES: usize = 1 << 16;
@@ -106,13 +109,22 @@ fn make(what: bpf_cmd, attr: &bpf_attr) -> io::Result<OwnedFd> {
     owned(command(what, attr)?)
 }
 
-fn command(command: bpf_cmd, attr: &bpf_attr) -> io::Result<libc::c_long> {
+/// A command that answers in `attr`.
+fn told(what: bpf_cmd, attr: &mut bpf_attr) -> io::Result<()> {
+    call(what, std::ptr::from_mut(attr)).map(|_| ())
+}
+
+fn command(what: bpf_cmd, attr: &bpf_attr) -> io::Result<libc::c_long> {
+    call(what, std::ptr::from_ref(attr))
+}
+
+fn call(command: bpf_cmd, attr: *const bpf_attr) -> io::Result<libc::c_long> {
     // SAFETY: `attr` and what it points to outlive the call; it is as large as is said.
     let done = unsafe {
         libc::syscall(
             libc::SYS_bpf,
             command as libc::c_int,
-            std::ptr::from_ref(attr),
+            attr,
             size_of::<bpf_attr>(),
         )
     };

@@ -1,5 +1,8 @@
 //! `cargo xtask bench`: measures what the project promises. Whole processes, several runs, ratios in one run.
 
+mod probe;
+mod startup;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,6 +15,14 @@ use crate::run::{build_workshop, headline, shown, target};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    /// Only what the probe engine promises: needs no hosts.
+    #[arg(long)]
+    probe: bool,
+
+    /// Only the start-up, with this program that has tracepoints: needs no hosts.
+    #[arg(long, value_name = "BINARY", conflicts_with = "probe")]
+    startup: Option<PathBuf>,
+
     /// Hosts to provision.
     #[arg(long, default_value_t = 8)]
     hosts: usize,
@@ -24,6 +35,13 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result {
     machine::prepare()?;
     let workshop = build_workshop()?;
+    if let Some(binary) = &args.startup {
+        return startup::measure(&workshop, binary);
+    }
+    probe::measure(&workshop, args.runs)?;
+    if args.probe {
+        return Ok(());
+    }
     let room = Room {
         workshop,
         inventory: inventory(args.hosts)?,
@@ -81,43 +99,10 @@ fn measure(args: &Args, room: &Room) -> Result {
         median(&peaks)
     );
 
-    headline("Start-up and tracepoints");
-    let version = repeat(args.runs * 3, || {
-        timed(
-            Command::new(&room.workshop)
-                .arg("--version")
-                .stdout(Stdio::null()),
-        )
-    })?;
-    println!(
-        "workshop --version: {:.1} ms (promised: under 10)",
-        version * 1000.0
-    );
-    if let Some(bitcoind) = a_bitcoind(room)? {
-        let ours = repeat(args.runs * 3, || {
-            timed(
-                Command::new(&room.workshop)
-                    .arg("tracepoints")
-                    .arg(&bitcoind)
-                    .stdout(Stdio::null()),
-            )
-        })?;
-        let readelf = repeat(args.runs * 3, || {
-            timed(
-                Command::new("readelf")
-                    .arg("-n")
-                    .arg(&bitcoind)
-                    .stdout(Stdio::null()),
-            )
-        })?;
-        println!(
-            "workshop tracepoints {:.1} ms, readelf -n {:.1} ms, ratio {:.2} (promised: at most 1)",
-            ours * 1000.0,
-            readelf * 1000.0,
-            ours / readelf
-        );
+    match a_bitcoind(room)? {
+        Some(bitcoind) => startup::measure(&room.workshop, &bitcoind),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// A workshop of spares: a host is the same work whoever it is for.
@@ -156,13 +141,6 @@ fn timed(command: &mut Command) -> Result<(f64, f64)> {
     } else {
         Err(format!("a measured command ended with {ended}"))
     }
-}
-
-fn repeat(runs: usize, mut once: impl FnMut() -> Result<(f64, f64)>) -> Result<f64> {
-    let times = (0..runs)
-        .map(|_| once().map(|(seconds, _)| seconds))
-        .collect::<Result<Vec<_>>>()?;
-    Ok(median(&times))
 }
 
 fn median(figures: &[f64]) -> f64 {

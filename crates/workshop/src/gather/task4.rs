@@ -34,7 +34,7 @@ pub(super) fn look(host: &Host, places: &Places, cancel: &Cancel, doing: &Doing)
         // The tests are run there.
         std::path::absolute(&folder).unwrap_or(folder)
     });
-    let tests = tree.as_deref().map(|tree| listed(tree)).unwrap_or_default();
+    let tests = tree.as_deref().map(listed).unwrap_or_default();
     let request = InterfaceTest::of(host, places, cancel);
     doing.say("makes every tracepoint of a node fire (workshop interface-test)");
     let interface = request

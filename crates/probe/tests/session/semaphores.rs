@@ -1,10 +1,9 @@
 //! The semaphore as the traced program has it in its memory: raised while somebody traces, and never left raised.
 
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -73,26 +72,21 @@ fn lowered_when_the_tracer_is_killed(options: &[&str]) {
     let mut tracee = Tracee::threads(&program, 1, 1);
     assert_eq!(semaphore(tracee.pid(), &program), 0);
 
-    let mut tracer = Command::new(example("count"))
-        .args(options)
-        .arg(&program)
-        .args(["threads:tick", "3600"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut ready = String::new();
-    let mut output = BufReader::new(tracer.stdout.take().unwrap());
-    output.read_line(&mut ready).unwrap();
+    let mut tracer = Tracee::start(
+        Command::new(example("count"))
+            .args(options)
+            .arg(&program)
+            .args(["threads:tick", "3600"]),
+    );
     let expected = format!(
         "counting threads:tick of {} at 2 call sites\n",
         program.display()
     );
-    assert_eq!(ready, expected);
+    assert_eq!(tracer.line(), expected);
     assert!(semaphore(tracee.pid(), &program) > 0);
 
     // SIGKILL: it has no chance to clean up.
-    tracer.kill().unwrap();
-    tracer.wait().unwrap();
+    drop(tracer);
     lowered(tracee.pid(), &program);
     // And it works for the next.
     let session = mode.attach(&Target::path(&program), [Probe::new(id("threads:tick"))]);

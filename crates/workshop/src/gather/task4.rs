@@ -29,26 +29,18 @@ const REFUSAL: Duration = Duration::from_secs(120);
 pub(super) fn look(host: &Host, places: &Places, cancel: &Cancel, doing: &Doing) -> Seen {
     let tree = host.tree(places.tree.as_deref());
     let tree = tree.filter(|tree| has_functional_tests(tree));
-    let folder = tree.as_ref().map(|tree| {
-        let folder = tree.join(host.profile(Some(tree)).functional_tests);
-        // The tests are run there.
-        std::path::absolute(&folder).unwrap_or(folder)
-    });
-    let tests = tree.as_deref().map(listed).unwrap_or_default();
+    let tests = tree.map(|tree| functional_tests(host, &tree));
     let request = InterfaceTest::of(host, places, cancel);
     doing.say("makes every tracepoint of a node fire (workshop interface-test)");
     let interface = request
         .clone()
         .and_then(|request| root::observe(&request, cancel));
-    let (upstream, unprivileged) = match &folder {
-        Some(folder) => {
+    let (upstream, unprivileged) = match &tests {
+        Some(tests) => {
             doing.say("runs the tree's interface tests");
-            let functional = observed(as_root(folder, &tests, cancel));
+            let functional = observed(as_root(tests, cancel));
             doing.say("runs a test without root");
-            (
-                Upstream::Present(functional),
-                without_root(folder, &tests, cancel),
-            )
+            (Upstream::Present(functional), without_root(tests, cancel))
         }
         None => (
             Upstream::Absent,
@@ -59,6 +51,21 @@ pub(super) fn look(host: &Host, places: &Places, cancel: &Cancel, doing: &Doing)
         upstream,
         interface: observed(interface),
         unprivileged: observed(unprivileged),
+    }
+}
+
+fn functional_tests(host: &Host, tree: &Path) -> FunctionalTests {
+    let profile = host.profile(Some(tree));
+    // The tests run in a folder of their own.
+    let absolute = |path: &str| {
+        let path = tree.join(path);
+        std::path::absolute(&path).unwrap_or(path)
+    };
+    FunctionalTests {
+        folder: absolute(profile.functional_tests),
+        tests: listed(tree),
+        program: absolute(profile.node),
+        kernel_source: std::env::var("BCC_KERNEL_SOURCE").ok(),
     }
 }
 
@@ -81,29 +88,21 @@ fn listed(tree: &Path) -> Vec<String> {
     tests.into_iter().collect()
 }
 
-fn as_root(folder: &Path, tests: &[String], cancel: &Cancel) -> Result<Functional, CouldNot> {
-    if !folder.join("test_runner.py").is_file() {
+fn as_root(tests: &FunctionalTests, cancel: &Cancel) -> Result<Functional, CouldNot> {
+    let runner = tests.folder.join("test_runner.py");
+    if !runner.is_file() {
         return Err(CouldNot::new(
-            format!("there is no {}", folder.join("test_runner.py").display()),
+            format!("there is no {}", runner.display()),
             "configure the tree: cmake -B build",
         ));
     }
-    let request = FunctionalTests {
-        folder: folder.to_owned(),
-        tests: tests.to_owned(),
-        kernel_source: std::env::var("BCC_KERNEL_SOURCE").ok(),
-    };
-    root::observe(&request, cancel)
+    root::observe(tests, cancel)
 }
 
 /// One of the tree's own tests, as the participant.
-fn without_root(
-    folder: &Path,
-    tests: &[String],
-    cancel: &Cancel,
-) -> Result<Unprivileged, CouldNot> {
+fn without_root(tests: &FunctionalTests, cancel: &Cancel) -> Result<Unprivileged, CouldNot> {
     // The first is as good as any other: none of them gets as far as what it tests.
-    let Some(test) = tests.first() else {
+    let Some(test) = tests.tests.first() else {
         return Err(CouldNot::new(
             "the tree has no interface tests among its functional tests",
             "is it a version before 23?",
@@ -111,10 +110,10 @@ fn without_root(
     };
     let mut command = Command::new(PYTHON);
     command
-        .arg(folder.join(test))
+        .arg(tests.folder.join(test))
         .env("LC_ALL", "C.UTF-8")
         .env("PYTHONDONTWRITEBYTECODE", "1");
-    let ended = as_the_participant(command, folder)?.wait(REFUSAL, cancel)?;
+    let ended = as_the_participant(command, &tests.folder)?.wait(REFUSAL, cancel)?;
     Ok(Unprivileged::Upstream(alone(ended)))
 }
 

@@ -3,6 +3,7 @@
 //!
 //! - [`functional`]: the tests that Bitcoin Core itself has for its tracepoints.
 //! - [`interface`]: nodes made to fire every tracepoint, and what each argument should be.
+//! - [`private`]: a copy of a program, that nobody else traces.
 //! - [`process`]: a child in a process group of its own, bounded in time and output.
 //! - [`root`]: the same binary again through `sudo -n`, for what needs root.
 //! - [`regtest`]: temporary nodes on a chain of their own.
@@ -11,6 +12,7 @@
 
 pub(crate) mod functional;
 pub(crate) mod interface;
+pub(crate) mod private;
 pub(crate) mod process;
 pub(crate) mod regtest;
 pub(crate) mod root;

@@ -3,6 +3,8 @@
 //! The tree stays as it is: the build system is asked what it would do, and a file that it would compile is only
 //! looked through by the compiler.
 
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -10,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use exercises::evidence::Observed;
 use exercises::profile::Profile;
 use exercises::tasks::task5::seen::{Build, CompilerError};
+use rustix::process::geteuid;
 
 use super::sources::Sources;
 use crate::live::CouldNot;
@@ -112,7 +115,7 @@ impl Plan {
         } else {
             return Ok(None);
         };
-        command.current_dir(folder).env("LC_ALL", "C");
+        as_owner(&mut command, folder);
         let Ok(process) = Process::spawn(&mut command) else {
             return Ok(None);
         };
@@ -195,11 +198,20 @@ fn first_error(
 
 fn look_through(folder: &Path, command: &str, cancel: &Cancel) -> Result<Ended, CouldNot> {
     let mut shell = Command::new("sh");
-    shell
-        .args(["-c", &format!("{command} {LOOK_THROUGH}")])
-        .current_dir(folder)
-        .env("LC_ALL", "C");
+    shell.args(["-c", &format!("{command} {LOOK_THROUGH}")]);
+    as_owner(&mut shell, folder);
     Process::spawn(&mut shell)?.wait(COMPILE, cancel)
+}
+
+/// In that folder, with messages that we understand, and never as root on a tree that is somebody else's: what the
+/// build system runs is up to them.
+fn as_owner(command: &mut Command, folder: &Path) {
+    command.current_dir(folder).env("LC_ALL", "C");
+    if geteuid().is_root()
+        && let Ok(data) = std::fs::metadata(folder)
+    {
+        command.gid(data.gid()).uid(data.uid());
+    }
 }
 
 #[cfg(test)]

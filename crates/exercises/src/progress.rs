@@ -25,6 +25,9 @@ pub struct Record {
     /// When it was begun: by a starter, an answer, a hint or a check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<Timestamp>,
+    /// When something was last done for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub touched: Option<Timestamp>,
     /// How many of its hints were told.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hints: usize,
@@ -92,34 +95,27 @@ impl Record {
             Stage::NotStarted
         }
     }
-
-    /// When something was last done for it.
-    fn touched(&self) -> Option<Timestamp> {
-        self.started.max(self.last.map(|last| last.at))
-    }
 }
 
 impl Progress {
-    /// Notes that the task was begun, once; whether that is new.
-    pub fn begin(&mut self, task: &str, at: Timestamp) -> bool {
+    /// Notes that something was done for the task, which is begun then.
+    pub fn touch(&mut self, task: &str, at: Timestamp) -> &mut Record {
         let record = self.tasks.entry(task.to_owned()).or_default();
-        let new = record.started.is_none();
         record.started.get_or_insert(at);
-        new
+        record.touched = Some(at);
+        record
     }
 
     /// Notes one more told hint, of `of` that there are; how many were told now.
     pub fn hint(&mut self, task: &str, of: usize, at: Timestamp) -> usize {
-        self.begin(task, at);
-        let record = self.tasks.entry(task.to_owned()).or_default();
+        let record = self.touch(task, at);
         record.hints = record.hints.saturating_add(1).min(of);
         record.hints
     }
 
     /// Adds one check.
     pub fn record(&mut self, task: &str, verdict: State, at: Timestamp) {
-        self.begin(task, at);
-        let record = self.tasks.entry(task.to_owned()).or_default();
+        let record = self.touch(task, at);
         record.last = Some(Last { at, verdict });
         if verdict != State::CouldNotCheck {
             record.attempts = record.attempts.saturating_add(1);
@@ -161,7 +157,7 @@ impl Progress {
             .collect();
         let latest = open
             .iter()
-            .filter_map(|task| Some((self.of(task).touched()?, *task)))
+            .filter_map(|task| Some((self.of(task).touched?, *task)))
             .max_by_key(|(at, _)| *at)
             .map(|(_, task)| task);
         latest.or(open.first().copied())
@@ -202,7 +198,9 @@ mod tests {
         let mut progress = Progress::default();
         let stage = |progress: &Progress| progress.of("task0").stage();
         assert_eq!(stage(&progress), Stage::NotStarted);
-        assert!(progress.begin("task0", at(1)) && !progress.begin("task0", at(2)));
+        progress.touch("task0", at(1));
+        progress.touch("task0", at(2));
+        assert_eq!(progress.of("task0").started, Some(at(1)));
         assert_eq!(stage(&progress), Stage::Started);
         progress.record("task0", State::CouldNotCheck, at(3));
         assert_eq!(stage(&progress), Stage::Attempted);
@@ -232,13 +230,16 @@ mod tests {
         progress.record("task0", State::Passed, at(1));
         assert_eq!(progress.at(tasks), Some("task1"));
         // Somebody who skips one is not sent back.
-        progress.begin("task2", at(2));
+        progress.touch("task2", at(2));
         assert_eq!(progress.at(tasks), Some("task2"));
-        progress.record("task1", State::NotPassed, at(3));
+        progress.touch("task1", at(3));
+        progress.touch("task2", at(4));
+        assert_eq!(progress.at(tasks), Some("task2"));
+        progress.record("task1", State::NotPassed, at(5));
         assert_eq!(progress.at(tasks), Some("task1"));
-        progress.record("task1", State::Passed, at(4));
+        progress.record("task1", State::Passed, at(6));
         assert_eq!(progress.at(tasks), Some("task2"));
-        progress.record("task2", State::Passed, at(5));
+        progress.record("task2", State::Passed, at(7));
         assert_eq!(progress.at(tasks), None);
     }
 

@@ -511,9 +511,21 @@ fn way_shows(way: Way, listing: &Listing) -> Judged {
         };
     }
     if listing.argument_lines == 0 {
+        // What each prints in their place is taken for them.
+        let instead = match way {
+            Way::Gdb => {
+                "its addresses say where a tracepoint and its semaphore are, not what it passes on"
+            }
+            Way::Bpftrace | Way::BpftraceVerbose => {
+                "it prints names to attach to, and nothing about them"
+            }
+            Way::Readelf | Way::EuReadelf | Way::Tplist => {
+                "it had nothing to show for this program"
+            }
+        };
         return Judged::wrong(
             format!("{name} listed {} and no arguments", listing.tracepoints),
-            "run another of the ways, and look for operands such as 8@…",
+            format!("{instead}; look for operands such as 8@… in another of the ways"),
         );
     }
     Judged::right(format!("{name} shows them here"))

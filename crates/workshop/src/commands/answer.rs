@@ -53,11 +53,10 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let (answer, text) = match given {
         Some(answer) => {
             let answer = answer.map_err(refused)?;
-            let lock = Lock::take()?;
-            store.set(task, question.id, &answer, &lock)?;
-            progress::change(&lock, output, |progress| {
-                progress.begin(task.id, jiff::Timestamp::now());
-            })?;
+            store.set(task, question.id, &answer, &Lock::take()?)?;
+            progress::note(output, |progress| {
+                progress.touch(task.id, jiff::Timestamp::now());
+            });
             let text = format!(
                 "kept in {}: {} = {}\n",
                 shown(store.path()),

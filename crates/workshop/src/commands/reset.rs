@@ -151,10 +151,12 @@ fn confirm(task: &Task, found: &Found, output: &Output) -> miette::Result<()> {
 fn reset(task: &'static Task, files: &[PathBuf], output: &Output) -> miette::Result<PathBuf> {
     let lock = Lock::take()?;
     let mut store = Store::open(None)?;
+    let parted = store.without(task)?;
     let folder = new_folder(&work_folder()?.join("kept"), task.id)?;
-    store.forget(task, &lock, |answers| {
-        lock.write(&folder.join("answers.yaml"), answers)
-    })?;
+    if let Some(parted) = parted {
+        lock.write(&folder.join("answers.yaml"), &parted.taken)?;
+        store.part(parted, &lock)?;
+    }
     let record = progress::read(output)?.of(task.id);
     let text = serde_json::to_string_pretty(&record).into_diagnostic()?;
     lock.write(&folder.join("progress.json"), &(text + "\n"))?;

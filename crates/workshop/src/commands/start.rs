@@ -57,10 +57,10 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
         text.push('\n');
         files.push(placed(path, put));
     }
-    progress::change(&lock, output, |progress| {
-        progress.begin(task.id, jiff::Timestamp::now());
-    })?;
     drop(lock);
+    progress::note(output, |progress| {
+        progress.touch(task.id, jiff::Timestamp::now());
+    });
     let next = next(task);
     if output.json() {
         output.document(

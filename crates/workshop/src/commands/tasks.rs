@@ -56,9 +56,13 @@ pub(crate) fn run(_: &Args, output: &Output) -> Result {
     }
     let mut text = String::new();
     for task in TASKS {
-        let mark = if current == Some(task.id) { ">" } else { " " };
+        let here = if current == Some(task.id) {
+            "  <- you are here"
+        } else {
+            ""
+        };
         let stage = stage(&progress.of(task.id));
-        text.push_str(&format!("{mark} {}  {:<28} {stage}\n", task.id, task.title));
+        text.push_str(&format!("{}  {:<28} {stage}{here}\n", task.id, task.title));
     }
     output.text(&text)?;
     Ok(Outcome::Yes)

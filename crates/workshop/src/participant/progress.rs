@@ -58,6 +58,14 @@ pub(crate) fn change<T>(
     Ok(result)
 }
 
+/// The same for a command whose result does not depend on it: a full disk takes no verdict and no answer away.
+pub(crate) fn note(output: &Output, change: impl FnOnce(&mut Progress)) {
+    if let Err(report) = Lock::take().and_then(|lock| self::change(&lock, output, change)) {
+        let causes: Vec<String> = report.chain().map(ToString::to_string).collect();
+        output.remark(format_args!("remark: not counted: {}", causes.join(": ")));
+    }
+}
+
 /// What the file says; inside, why it cannot be read.
 fn load(path: &Path) -> miette::Result<Result<Progress, String>> {
     #[derive(Deserialize)]
@@ -79,9 +87,13 @@ fn load(path: &Path) -> miette::Result<Result<Progress, String>> {
         Ok(Header { schema }) if schema != u64::from(SCHEMA) => Err(format!(
             "has format {schema}, which this version cannot read"
         )),
-        Ok(_) => serde_json::from_slice(&bytes).map_err(|error| format!("is damaged ({error})")),
-        Err(error) => Err(format!("is damaged ({error})")),
+        Ok(_) => serde_json::from_slice(&bytes).map_err(damaged),
+        Err(error) => Err(damaged(error)),
     })
+}
+
+fn damaged(error: serde_json::Error) -> String {
+    format!("is damaged in line {}", error.line())
 }
 
 /// A name that is free, beside the file.

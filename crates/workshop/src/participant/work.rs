@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use miette::{IntoDiagnostic as _, WrapErr as _};
 
 use super::lock::Lock;
+use super::shown;
 
 /// What became of a starter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,18 +24,24 @@ pub(crate) enum Put {
 
 /// Puts a starter in its place; over work only with `again`, which copies that first.
 pub(crate) fn put(path: &Path, text: &str, again: bool, lock: &Lock) -> miette::Result<Put> {
+    let in_the_way = |path: &Path, what: &str| {
+        miette::miette!(help = "move it away", "{} is no {what}", shown(path))
+    };
+    if let Some(folder) = path.parent()
+        && folder.exists()
+        && !folder.is_dir()
+    {
+        return Err(in_the_way(folder, "folder"));
+    }
     if fs_err::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
         lock.write_work(path, text, false)?;
         return Ok(Put::Written);
     }
-    let file = fs_err::metadata(path).into_diagnostic()?;
-    if !file.is_file() {
-        return Err(miette::miette!(
-            help = "move it away",
-            "{} is no plain file",
-            path.display()
-        ));
+    // A link that leads nowhere is no file either.
+    if !path.is_file() {
+        return Err(in_the_way(path, "plain file"));
     }
+    let file = fs_err::metadata(path).into_diagnostic()?;
     // Work may be large, and what has another length is no starter.
     if file.len() == text.len() as u64 && fs_err::read(path).into_diagnostic()? == text.as_bytes() {
         return Ok(Put::Unchanged);

@@ -37,10 +37,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let task = task_or_current(args.task.as_deref(), output)?;
     let paths = paths(task, &args.look)?;
+    let cancel = Cancel::on_signals().into_diagnostic()?;
     let names: Vec<String> = paths.iter().map(|path| shown(path)).collect();
     let says = format!("watching {} (Ctrl-C ends)", names.join(", "));
     output.remark(wrapped(&says, "", "  ", Some(80)));
-    let cancel = Cancel::on_signals().into_diagnostic()?;
     let mut last: Option<Verdict> = None;
     let mut trouble: Option<String> = None;
     let mut files = Files::of(paths);
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
             Ok(now) => {
                 let recovered = trouble.take().is_some();
                 if last.as_ref() != Some(&now) {
-                    count(&now, output)?;
+                    count(&now, output);
                 }
                 tell(last.as_ref().filter(|_| !recovered), &now, output)?;
                 let passed = now.verdict == State::Passed;

@@ -28,6 +28,13 @@ pub(crate) struct BadAnswers {
     at: SourceSpan,
 }
 
+/// The lines of one task's answers, and the others.
+#[derive(Debug)]
+pub(crate) struct Parted {
+    pub(crate) taken: String,
+    rest: String,
+}
+
 /// The answers and where they are.
 pub(crate) struct Store {
     path: PathBuf,
@@ -56,7 +63,7 @@ impl Store {
 
     /// The answers to one task.
     pub(crate) fn of(&self, task: &Task) -> miette::Result<Answers> {
-        Ok(read::answers(&self.path, &self.text, task)?)
+        read::answers(&self.path, &self.text, task)
     }
 
     /// Changes one answer and nothing else in the file.
@@ -81,27 +88,26 @@ impl Store {
         )))
     }
 
-    /// Takes the answers to one task out of the file, after `keep` has kept their lines.
-    pub(crate) fn forget(
-        &mut self,
-        task: &Task,
-        lock: &Lock,
-        keep: impl FnOnce(&str) -> miette::Result<()>,
-    ) -> miette::Result<()> {
+    /// The file without the answers to one task; none when there are no such answers.
+    pub(crate) fn without(&mut self, task: &Task) -> miette::Result<Option<Parted>> {
         self.text = load(&self.path)?;
         if self.of(task)?.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        if let Some((text, taken)) = edit::remove(&self.text, task.id)
-            && self.means(&text, task, &Answers::new())
+        if let Some((rest, taken)) = edit::remove(&self.text, task.id)
+            && self.means(&rest, task, &Answers::new())
         {
-            keep(&taken)?;
-            return self.write(text, lock);
+            return Ok(Some(Parted { taken, rest }));
         }
         Err(self.not_changed(&format!(
             "remove `{}:` and what is below it yourself",
             task.id
         )))
+    }
+
+    /// Leaves the rest in the file. What was taken is to be kept before.
+    pub(crate) fn part(&mut self, parted: Parted, lock: &Lock) -> miette::Result<()> {
+        self.write(parted.rest, lock)
     }
 
     /// Whether `text` has `expected` for `task` and what there is now for the others. Whatever a hand-written file
@@ -220,18 +226,12 @@ mod tests {
     fn the_answers_to_one_task_are_taken_out() {
         let text = "# all mine\ntask0:\n  kernel: 6.12\n\ntask1:\n# why\n  tracepoints:\n  - net:a\n# task2 is next\ntask3:\n  binary: x\n";
         let mut kept = Kept::new(text);
-        let mut taken = Vec::new();
-        for _ in 0..2 {
-            let keep = |lines: &str| {
-                taken.push(lines.to_owned());
-                Ok(())
-            };
-            kept.store.forget(TASKS[1], &kept.lock, keep).unwrap();
-        }
+        let parted = kept.store.without(TASKS[1]).unwrap().unwrap();
         assert_eq!(
-            taken,
-            ["task1:\n# why\n  tracepoints:\n  - net:a\n# task2 is next\n"]
+            parted.taken,
+            "task1:\n# why\n  tracepoints:\n  - net:a\n# task2 is next\n"
         );
+        kept.store.part(parted, &kept.lock).unwrap();
         assert_eq!(
             kept.text(),
             "# all mine\ntask0:\n  kernel: 6.12\n\ntask3:\n  binary: x\n"
@@ -252,7 +252,7 @@ mod tests {
             assert_eq!(kept.text(), text);
         }
         let mut kept = Kept::new("{task0: {kernel: 6.1}}\n");
-        let keep = |_: &str| panic!("nothing is taken out");
-        assert!(kept.store.forget(TASKS[0], &kept.lock, keep).is_err());
+        assert!(kept.store.without(TASKS[0]).is_err());
+        assert!(kept.store.without(TASKS[1]).unwrap().is_none());
     }
 }

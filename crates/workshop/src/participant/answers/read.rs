@@ -13,17 +13,19 @@ use super::BadAnswers;
 const SHAPE: &str = "write a task's name, and below it, further in, `question: answer`";
 
 /// The answers to one task in `text`, which is what `path` holds.
-#[expect(clippy::result_large_err, reason = "once a run, and only to be shown")]
-pub(super) fn answers(path: &Path, text: &str, task: &Task) -> Result<Answers, BadAnswers> {
+pub(super) fn answers(path: &Path, text: &str, task: &Task) -> miette::Result<Answers> {
     let is_empty = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
     if text.lines().all(is_empty) {
         return Ok(Answers::new());
     }
-    let bad = |at: &Range<usize>, message: String, help: &str| BadAnswers {
-        message,
-        help: help.to_owned(),
-        source_code: miette::NamedSource::new(path.display().to_string(), text.to_owned()),
-        at: at.clone().into(),
+    let bad = |at: &Range<usize>, message: String, help: &str| -> miette::Report {
+        BadAnswers {
+            message,
+            help: help.to_owned(),
+            source_code: miette::NamedSource::new(path.display().to_string(), text.to_owned()),
+            at: at.clone().into(),
+        }
+        .into()
     };
     let node = tree::parse(text).map_err(|error| {
         let broken = NotYaml::of(&error, text);

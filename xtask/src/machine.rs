@@ -29,6 +29,11 @@ const NEEDED: &[(&str, &str, &str)] = &[
     ("ip", "iproute2", "makes the hosts' network"),
     ("ssh", "openssh-client", "logs in as a participant does"),
     (
+        "tmux",
+        "tmux",
+        "is the terminal in which the monitor is tested",
+    ),
+    (
         "readelf",
         "binutils",
         "reads tracepoints, to compare with ours",

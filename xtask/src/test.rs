@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test, on a machine that is made ready first.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::Result;
@@ -19,6 +19,8 @@ pub(crate) struct Args {
     filter: Vec<String>,
 }
 
+/// Integration tests that trace through the kernel and need root.
+const AS_ROOT: &[(&str, &str)] = &[("probe", "session"), ("workshop", "trace")];
 /// Integration tests that make real hosts and need root.
 const ON_HOSTS: &[(&str, &str)] = &[("provisioner", "local"), ("workshop", "hosts")];
 
@@ -55,9 +57,10 @@ pub(crate) fn run(args: &Args) -> Result {
     tests
         .current_dir(root())
         .args(["test", "--workspace", "--no-fail-fast", "--lib", "--bins"]);
+    let apart = [ON_HOSTS, AS_ROOT].concat();
     for (_, name) in integration_tests()?
         .iter()
-        .filter(|test| !ON_HOSTS.contains(&(test.0.as_str(), test.1.as_str())))
+        .filter(|test| !apart.contains(&(test.0.as_str(), test.1.as_str())))
     {
         tests.args(["--test", name]);
     }
@@ -69,36 +72,44 @@ pub(crate) fn run(args: &Args) -> Result {
             .args(["test", "--workspace", "--doc", "--"])
             .args(&args.filter),
     )?;
+    headline("Testing as root");
+    for test in AS_ROOT {
+        shown(root_test(test, &workshop).arg("--").args(&args.filter))?;
+    }
     if args.without_hosts {
         eprintln!("\nleft out, as asked: the tests on real local hosts");
         return Ok(());
     }
     headline("Testing on real local hosts");
-    for (package, name) in ON_HOSTS {
-        let mut command = Command::new("cargo");
-        command
-            .current_dir(root())
-            .args(["test", "--package", package, "--test", name]);
-        command.env("WORKSHOP_BIN", &workshop);
-        // Compiled as the user, run as root.
-        let runner = as_root("env");
-        let words: Vec<String> = std::iter::once(runner.get_program())
-            .chain(runner.get_args())
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect();
-        let arch = std::env::consts::ARCH.to_uppercase();
-        command.env(
-            format!("CARGO_TARGET_{arch}_UNKNOWN_LINUX_GNU_RUNNER"),
-            words.join(" "),
-        );
+    for test in ON_HOSTS {
         shown(
-            command
+            root_test(test, &workshop)
                 .arg("--")
                 .args(&args.filter)
                 .args(["--test-threads", "1"]),
         )?;
     }
     Ok(())
+}
+
+/// An integration test that is compiled as the user and run as root.
+fn root_test((package, name): &(&str, &str), workshop: &Path) -> Command {
+    let runner = as_root("env");
+    let words: Vec<String> = std::iter::once(runner.get_program())
+        .chain(runner.get_args())
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let arch = std::env::consts::ARCH.to_uppercase();
+    let mut command = Command::new("cargo");
+    command
+        .current_dir(root())
+        .args(["test", "--package", package, "--test", name])
+        .env("WORKSHOP_BIN", workshop)
+        .env(
+            format!("CARGO_TARGET_{arch}_UNKNOWN_LINUX_GNU_RUNNER"),
+            words.join(" "),
+        );
+    command
 }
 
 /// Every integration test of the workspace, as (package, name).

@@ -1,6 +1,7 @@
 //! The tracepoint interface that Bitcoin Core documents: from a tree's `doc/tracing.md`, or from our own
 //! table where a tree has none.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use crate::profile::Version;
 use crate::tracepoint::Tracepoint;
 
 /// What is documented, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interface {
     /// Where it was read, for people.
     pub source: String,
@@ -18,7 +19,7 @@ pub struct Interface {
 }
 
 /// One documented tracepoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Documented {
     /// Its name.
     pub id: Tracepoint,
@@ -27,10 +28,10 @@ pub struct Documented {
 }
 
 /// One documented argument.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentedArg {
     /// A short name in `snake_case`.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// Its type; none when the document's words for it are not known.
     pub kind: Option<ArgType>,
 }
@@ -67,6 +68,19 @@ impl ArgType {
         }
     }
 
+    /// As C writes it.
+    pub fn c_type(self) -> &'static str {
+        match self {
+            Self::Int32 => "int32_t",
+            Self::Int64 => "int64_t",
+            Self::Uint32 => "uint32_t",
+            Self::Uint64 => "uint64_t",
+            Self::Bool => "bool",
+            Self::Cstr => "char *",
+            Self::Bytes => "unsigned char *",
+        }
+    }
+
     /// From the words between backticks in `doc/tracing.md`.
     fn from_words(words: &str) -> Option<Self> {
         match words.trim().to_ascii_lowercase().as_str() {
@@ -85,33 +99,27 @@ impl ArgType {
 impl fmt::Display for ArgType {
     /// As C writes it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Int32 => "int32_t",
-            Self::Int64 => "int64_t",
-            Self::Uint32 => "uint32_t",
-            Self::Uint64 => "uint64_t",
-            Self::Bool => "bool",
-            Self::Cstr => "char *",
-            Self::Bytes => "unsigned char *",
-        })
+        f.pad(self.c_type())
     }
 }
 
 const TABLE: &str = include_str!("../data/tracepoints.json");
 
 #[derive(Deserialize)]
-struct Table {
-    tracepoints: Vec<Row>,
+struct Table<'a> {
+    #[serde(borrow)]
+    tracepoints: Vec<Row<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Row {
+struct Row<'a> {
     id: Tracepoint,
     since: u32,
-    args: Vec<(String, ArgType)>,
+    #[serde(borrow)]
+    args: Vec<(&'a str, ArgType)>,
 }
 
-fn table() -> Vec<Row> {
+fn table() -> Vec<Row<'static>> {
     serde_json::from_str::<Table>(TABLE)
         .map(|table| table.tracepoints)
         // A test reads the table; what is compiled in cannot be damaged later.
@@ -134,7 +142,7 @@ impl Interface {
                     .args
                     .into_iter()
                     .map(|(name, kind)| DocumentedArg {
-                        name,
+                        name: name.into(),
                         kind: Some(kind),
                     })
                     .collect(),
@@ -210,11 +218,12 @@ fn numbered(line: &str) -> Option<&str> {
     line[digits..].strip_prefix(['.', ')']).map(str::trim)
 }
 
-/// ``Peer ID as `int64` ``: the words before the first backtick name it, the words inside are its type.
+/// ``Peer ID as `int64` ``: the words before the first backtick name it, and the words inside are its type;
+/// in ``Whether `CreateTransaction` succeeded as `bool` `` those inside the second pair.
 fn argument(item: &str) -> DocumentedArg {
     let mut pieces = item.split('`');
     let description = pieces.next().unwrap_or_default();
-    let kind = pieces.next().and_then(ArgType::from_words);
+    let kind = pieces.find_map(ArgType::from_words);
     let words: Vec<String> = description
         .split(|letter: char| !letter.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty() && !matches!(*word, "as" | "an" | "a" | "the"))
@@ -222,13 +231,13 @@ fn argument(item: &str) -> DocumentedArg {
         .map(str::to_ascii_lowercase)
         .collect();
     DocumentedArg {
-        name: words.join("_"),
+        name: words.join("_").into(),
         kind,
     }
 }
 
 /// The document describes its arguments, our table names them; names are kept where both mean the same list.
-fn name_as_known(tracepoint: &mut Documented, known: &[Row]) {
+fn name_as_known(tracepoint: &mut Documented, known: &[Row<'static>]) {
     let Some(row) = known.iter().find(|row| row.id == tracepoint.id) else {
         return;
     };
@@ -237,7 +246,7 @@ fn name_as_known(tracepoint: &mut Documented, known: &[Row]) {
         if arg.kind.is_some_and(|documented| documented != *kind) {
             return;
         }
-        arg.name.clone_from(name);
+        arg.name = Cow::Borrowed(name);
     }
 }
 
@@ -279,6 +288,7 @@ Arguments passed:
 Note: 3. of something.
 #### Tracepoint `ours:started`
 1. Whether it was a very long description as` bool`
+1. Whether `Something` succeeded as `bool`
 2. Something else as `quaternion`
 ## Adding tracepoints
 1. not an argument
@@ -309,7 +319,7 @@ Note: 3. of something.
             text,
             [
                 "net:inbound_message(int64_t peer_id, char * peer_addr)",
-                "ours:started(bool whether_it_was, ? something_else)"
+                "ours:started(bool whether_it_was, bool whether, ? something_else)"
             ]
         );
     }

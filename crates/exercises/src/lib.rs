@@ -5,20 +5,23 @@
 //!
 //! - [`TASKS`] lists the tasks; a [`Task`] is data: questions, checks and a template of prose.
 //! - [`judge`] turns evidence into a [`Verdict`].
-//! - [`patches`] are solutions of task 5, for rehearsals and tests.
 //! - [`progress`] folds verdicts into what a participant has achieved.
 //! - The rest understands what participants and their tools write: [`answers`], [`source`], [`surroundings`],
-//!   [`listing`], [`documented`], [`profile`].
+//!   [`listing`], [`documented`], [`bpftrace`], [`distribution`], [`profile`], [`recording`].
 
 pub mod amount;
 pub mod answers;
+pub mod bpftrace;
+pub mod distribution;
 pub mod documented;
 pub mod evidence;
+pub mod interface;
 pub mod listing;
-pub mod patches;
 pub mod profile;
 pub mod progress;
 pub mod prose;
+pub mod recording;
+pub mod solutions;
 pub mod source;
 pub mod surroundings;
 pub mod task;

@@ -14,6 +14,8 @@ pub struct Profile {
     pub node: &'static str,
     /// The unit tests, from the top of the tree.
     pub unit_tests: &'static str,
+    /// The simulation of the UTXO cache, as `--run_test` takes it.
+    pub coins_test: &'static str,
     /// How a tracepoint is written in the source.
     pub call: &'static str,
     /// Whether a tracepoint fires only while its semaphore is raised.
@@ -26,6 +28,8 @@ pub struct Profile {
     pub plain_call: &'static str,
     /// The client, from the top of the tree.
     pub client: &'static str,
+    /// Where the functional tests are run, from the top of the tree.
+    pub functional_tests: &'static str,
     /// The file at the top of the tree that only this line has.
     pub build_system: &'static str,
 }
@@ -36,12 +40,14 @@ pub const AUTOTOOLS: Profile = Profile {
     since: 22,
     node: "src/bitcoind",
     unit_tests: "src/test/test_bitcoin",
+    coins_test: "coins_tests/coins_cache_simulation_test",
     call: "TRACE1(context, event, …)",
     semaphores: false,
     build: &["./autogen.sh", "./configure --enable-usdt", "make"],
     build_node: "make -C src bitcoind",
     plain_call: "TRACE(context, event)",
     client: "src/bitcoin-cli",
+    functional_tests: "test/functional",
     build_system: "configure.ac",
 };
 
@@ -51,12 +57,14 @@ pub const CMAKE: Profile = Profile {
     since: 29,
     node: "build/bin/bitcoind",
     unit_tests: "build/bin/test_bitcoin",
+    coins_test: "coins_tests_base",
     call: "TRACEPOINT(context, event, …)",
     semaphores: true,
     build: &["cmake -B build -DWITH_USDT=ON", "cmake --build build"],
     build_node: "cmake --build build --target bitcoind",
     plain_call: "TRACEPOINT(context, event)",
     client: "build/bin/bitcoin-cli",
+    functional_tests: "build/test/functional",
     build_system: "CMakeLists.txt",
 };
 

@@ -16,8 +16,9 @@ pub fn add(counter: *mut u64, value: u64) {
 /// Adds to a sum of 128 bits that two counters hold.
 #[inline(always)]
 pub fn add_wide(low: *mut u64, high: *mut u64, value: u64, signed: bool) {
-    // SAFETY: as above.
-    let before = unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(low, value) };
+    // SAFETY: as above. Not relaxed: LLVM makes of that an instruction that does not return the old value, and goes on
+    // with what was in the register.
+    let before = unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::AcqRel }>(low, value) };
     let carry = u64::from(before.wrapping_add(value) < before);
     let sign = if signed && (value as i64) < 0 {
         u64::MAX

@@ -16,10 +16,11 @@ const UNREADABLE: u16 = u16::MAX;
 #[inline(always)]
 pub fn add_hit(hit: &Hit) {
     let mut key = key_of(hit);
-    // Without a measure the first table counts events; with several, each has its table.
-    for at in 0..MAX_MEASURES {
+    // Without a measure the first row counts events; with several, each has its row. The first comes last: a group
+    // is there when its first row is, so one that found no room for all is none.
+    for at in (0..MAX_MEASURES).rev() {
         if at != 0 && (at as u32 >= limit!(measures) || at as u32 >= hit.site.measure_count) {
-            break;
+            continue;
         }
         key.measure = at as u16;
         let Some(group) = find(&key) else {

@@ -1,5 +1,6 @@
 //! Makes a list of steps true on one host: facts in one round trip, changes in a second one.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::host::{Limits, Output, Script, Ssh, SshError};
@@ -129,19 +130,19 @@ pub async fn change(
     if !wanting.is_empty() {
         let nonce = nonce();
         let total = wanting.len() as u64;
-        let mut ended = 0;
         let mut script = Script::new(ALONE);
         script.push(step::change(&wanting, &nonce).text());
+        let mut changes = Changes::new(host, &wanting);
         let output = ssh
             .run_lines(&script, CHANGE, |line| {
-                match step::read_mark(&nonce, line) {
-                    Some(Mark::Begin(id)) => report.progress(id, ended, total),
-                    Some(Mark::End(..)) => ended += 1,
-                    None => {}
+                let mark = step::read_mark(&nonce, line);
+                if let Some(Mark::Begin(id)) = &mark {
+                    report.progress(id.as_str(), changes.ended, total);
                 }
+                changes.line(line, mark);
             })
             .await?;
-        read_changes(host, &nonce, &wanting, &output)?;
+        changes.finish(&output)?;
     }
     Ok(seen
         .iter()
@@ -155,50 +156,83 @@ pub async fn change(
         .collect())
 }
 
-/// Every wanted step must have ended well, one after the other.
-fn read_changes(
-    host: &str,
-    nonce: &str,
-    wanting: &[&Step],
-    output: &Output,
-) -> Result<(), RunError> {
-    let mut tail = Vec::new();
-    let mut expected = wanting.iter();
-    for line in output.text.lines() {
-        match step::read_mark(nonce, line) {
-            None => tail.push(line),
-            Some(Mark::Begin(_)) => tail.clear(),
+/// Reads what the steps say line by line, since a step may print more than is kept: every wanted step must have
+/// ended well, one after the other.
+struct Changes<'a> {
+    host: &'a str,
+    wanting: &'a [&'a Step],
+    ended: u64,
+    /// The last lines of the step that runs.
+    tail: VecDeque<String>,
+    failed: Option<RunError>,
+}
+
+impl<'a> Changes<'a> {
+    fn new(host: &'a str, wanting: &'a [&'a Step]) -> Self {
+        Self {
+            host,
+            wanting,
+            ended: 0,
+            tail: VecDeque::new(),
+            failed: None,
+        }
+    }
+
+    fn line(&mut self, line: &str, mark: Option<Mark>) {
+        match mark {
+            None if line.trim().is_empty() => {}
+            None => {
+                self.tail.push_back(line.to_owned());
+                if self.tail.len() > TAIL {
+                    self.tail.pop_front();
+                }
+            }
+            Some(Mark::Begin(_)) => self.tail.clear(),
             Some(Mark::End(step, status, look)) => {
-                let tail = crate::host::last_lines(&tail.join("\n"), TAIL);
-                let host = host.to_owned();
-                if status != 0 {
-                    return Err(RunError::Step {
-                        host,
-                        step,
-                        status,
-                        tail,
-                    });
-                }
-                if look != 0 {
-                    return Err(RunError::Useless { host, step, tail });
-                }
-                if expected.next().is_none_or(|wanted| wanted.id != step) {
-                    return Err(RunError::Answer {
-                        host,
-                        what: "the changes",
-                        tail,
-                    });
-                }
+                let failed = self.end(step, status, look);
+                // What came after the first failure follows from it.
+                self.failed = self.failed.take().or(failed);
+                self.ended += 1;
             }
         }
     }
-    match expected.next() {
-        None => Ok(()),
-        Some(_) => Err(RunError::Answer {
-            host: host.to_owned(),
-            what: "the changes",
-            tail: output.last_lines(TAIL),
-        }),
+
+    /// Why a step that ended did not end well.
+    fn end(&self, step: String, status: i32, look: i32) -> Option<RunError> {
+        let tail = self.tail.iter().cloned().collect();
+        let host = self.host.to_owned();
+        let at = usize::try_from(self.ended).ok();
+        let expected = at.and_then(|at| self.wanting.get(at));
+        if status != 0 {
+            Some(RunError::Step {
+                host,
+                step,
+                status,
+                tail,
+            })
+        } else if look != 0 {
+            Some(RunError::Useless { host, step, tail })
+        } else if expected.is_none_or(|wanted| wanted.id != step) {
+            Some(RunError::Answer {
+                host,
+                what: "the changes",
+                tail,
+            })
+        } else {
+            None
+        }
+    }
+
+    fn finish(self, output: &Output) -> Result<(), RunError> {
+        match self.failed {
+            Some(failed) => Err(failed),
+            None if self.ended == self.wanting.len() as u64 => Ok(()),
+            None => Err(RunError::Answer {
+                host: self.host.to_owned(),
+                what: "the changes",
+                tail: output.last_lines(TAIL),
+            }),
+        }
     }
 }
 
@@ -222,7 +256,12 @@ mod tests {
             text: text.into(),
             cut: false,
         };
-        read_changes("abandon", "n", &[&a, &b], &output).map_err(|error| error.to_string())
+        let wanting = [&a, &b];
+        let mut changes = Changes::new("abandon", &wanting);
+        for line in text.lines() {
+            changes.line(line, step::read_mark("n", line));
+        }
+        changes.finish(&output).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -233,6 +272,18 @@ mod tests {
             read(text),
             Err("abandon: step `two` failed with status 100\n  | E: no such package".into())
         );
+    }
+
+    #[test]
+    fn a_step_may_print_more_than_is_kept() {
+        let noise = "noise\n".repeat(1 << 20);
+        let text = format!(
+            "@workshop-n begin one\n{noise}@workshop-n end one 0 0\n\
+             @workshop-n begin two\n{noise}last\n@workshop-n end two 1 0\n"
+        );
+        let said = read(&text).unwrap_err();
+        assert!(said.ends_with("  | noise\n  | last"), "{said}");
+        assert_eq!(said.lines().count(), 1 + TAIL);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, FromArgMatches, Parser, Subcommand, ValueEnum};
 use provisioner::participants::{Refusal, is_private};
 
 use crate::commands;
@@ -12,7 +12,8 @@ use crate::output::{self, Output};
 /// Servers for people who learn on real machines.
 ///
 /// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `status`, `ssh`, `destroy`.
-/// Participant: `tasks`, `show`, `answer`, `check`, `progress`, `tracepoints`.
+/// Participant: `tasks`, `show`, `start`, `hint`, `answer`, `check`, `watch`, `progress`, `reset`,
+/// `tracepoints`, `trace`, `monitor`, `interface-test`.
 #[derive(Parser)]
 #[command(
     name = "workshop",
@@ -46,41 +47,89 @@ enum Color {
 #[derive(Subcommand)]
 enum Command {
     /// Write an inventory with every field at its default and explained.
-    Init(commands::init::Args),
+    Init(Later<commands::init::Args>),
     /// Judge a person's key and put both into the inventory.
-    Add(commands::add::Args),
+    Add(Later<commands::add::Args>),
     /// What `provision` would do.
-    Plan(commands::plan::Args),
+    Plan(Later<commands::plan::Args>),
     /// Make every host what the inventory says; run it again to go on or to mend.
-    Provision(commands::provision::Args),
+    Provision(Later<commands::provision::Args>),
     /// Look at every host as a participant will use it.
-    Doctor(commands::doctor::Args),
+    Doctor(Later<commands::doctor::Args>),
     /// The room: every host, whose it is, and how it is.
-    Status(commands::status::Args),
+    Status(Later<commands::status::Args>),
     /// Log in to a host as root, with its pinned key.
-    Ssh(commands::ssh::Args),
+    Ssh(Later<commands::ssh::Args>),
     /// Remove the hosts, and show that nothing is left.
-    Destroy(commands::destroy::Args),
+    Destroy(Later<commands::destroy::Args>),
     /// The tasks, and how far you are.
-    Tasks(commands::tasks::Args),
+    Tasks(Later<commands::tasks::Args>),
     /// Read a task.
-    Show(commands::show::Args),
+    Show(Later<commands::show::Args>),
+    /// Put the files that a task begins with in their place.
+    Start(Later<commands::start::Args>),
+    /// One more hint each time.
+    Hint(Later<commands::hint::Args>),
     /// Answer a question of a task.
-    Answer(commands::answer::Args),
+    Answer(Later<commands::answer::Args>),
     /// See whether a task is done: exit 0 passed, 1 not passed, 2 could not check.
-    Check(commands::check::Args),
+    Check(Later<commands::check::Args>),
+    /// Check again whenever something changes, until the task passes.
+    Watch(Later<commands::watch::Args>),
     /// What you checked, how often, and when it passed.
-    Progress(commands::progress::Args),
+    Progress(Later<commands::progress::Args>),
+    /// Begin a task anew; what there was of it is kept in a folder.
+    Reset(Later<commands::reset::Args>),
     /// What can be traced in a program.
-    Tracepoints(commands::tracepoints::Args),
+    Tracepoints(Later<commands::tracepoints::Args>),
+    /// Count, add up and print what a program's tracepoints tell while it runs.
+    #[cfg(target_os = "linux")]
+    Trace(Later<commands::trace::Args>),
+    /// Watch a node's peers and messages live, by its tracepoints.
+    #[cfg(target_os = "linux")]
+    Monitor(Later<commands::monitor::Args>),
+    /// Whether every documented tracepoint of a bitcoind fires and says what RPC says.
+    #[cfg(target_os = "linux")]
+    InterfaceTest(Later<commands::interface_test::Args>),
     /// The side of a check that is root.
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
-    Observe(commands::observe::Args),
+    Observe(Later<commands::observe::Args>),
     /// Print the completion script for a shell.
-    Completions(commands::completions::Args),
+    Completions(Later<commands::completions::Args>),
     /// Write the manual pages into a folder.
-    Man(commands::man::Args),
+    Man(Later<commands::man::Args>),
+}
+
+/// A verb's arguments, described to clap only when that verb is parsed, completed or documented: a run would
+/// otherwise begin with those of all the others.
+struct Later<T>(T);
+
+impl<T: clap::Args> clap::Args for Later<T> {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        command.defer(T::augment_args)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        command.defer(T::augment_args_for_update)
+    }
+}
+
+impl<T: FromArgMatches> FromArgMatches for Later<T> {
+    fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
+        T::from_arg_matches(matches).map(Self)
+    }
+
+    fn from_arg_matches_mut(matches: &mut ArgMatches) -> std::result::Result<Self, clap::Error> {
+        T::from_arg_matches_mut(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(
+        &mut self,
+        matches: &ArgMatches,
+    ) -> std::result::Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
+    }
 }
 
 /// What a command found, once it could run at all.
@@ -118,25 +167,40 @@ pub(crate) fn run() -> ExitCode {
         Color::Never => anstream::ColorChoice::Never.write_global(),
     }
     let output = Output::new(cli.json);
+    #[cfg(target_os = "linux")]
+    let output = match cli.command {
+        Command::Trace(_) | Command::Monitor(_) => output.lines(),
+        _ => output,
+    };
     let result = match cli.command {
-        Command::Init(args) => commands::init::run(&args, &output),
-        Command::Add(args) => commands::add::run(&args, &output),
-        Command::Plan(args) => commands::plan::run(&args, &output),
-        Command::Provision(args) => commands::provision::run(args, &output),
-        Command::Doctor(args) => commands::doctor::run(&args, &output),
-        Command::Status(args) => commands::status::run(&args, &output),
-        Command::Ssh(args) => commands::ssh::run(&args),
-        Command::Destroy(args) => commands::destroy::run(args, &output),
-        Command::Tasks(args) => commands::tasks::run(&args, &output),
-        Command::Show(args) => commands::show::run(&args, &output),
-        Command::Answer(args) => commands::answer::run(&args, &output),
-        Command::Check(args) => commands::check::run(&args, &output),
-        Command::Progress(args) => commands::progress::run(&args, &output),
-        Command::Tracepoints(args) => commands::tracepoints::run(&args, &output),
+        Command::Init(Later(args)) => commands::init::run(&args, &output),
+        Command::Add(Later(args)) => commands::add::run(&args, &output),
+        Command::Plan(Later(args)) => commands::plan::run(&args, &output),
+        Command::Provision(Later(args)) => commands::provision::run(args, &output),
+        Command::Doctor(Later(args)) => commands::doctor::run(&args, &output),
+        Command::Status(Later(args)) => commands::status::run(&args, &output),
+        Command::Ssh(Later(args)) => commands::ssh::run(&args),
+        Command::Destroy(Later(args)) => commands::destroy::run(args, &output),
+        Command::Tasks(Later(args)) => commands::tasks::run(&args, &output),
+        Command::Show(Later(args)) => commands::show::run(&args, &output),
+        Command::Answer(Later(args)) => commands::answer::run(&args, &output),
+        Command::Start(Later(args)) => commands::start::run(&args, &output),
+        Command::Hint(Later(args)) => commands::hint::run(&args, &output),
+        Command::Check(Later(args)) => commands::check::run(&args, &output),
+        Command::Watch(Later(args)) => commands::watch::run(&args, &output),
+        Command::Reset(Later(args)) => commands::reset::run(&args, &output),
+        Command::Progress(Later(args)) => commands::progress::run(&args, &output),
+        Command::Tracepoints(Later(args)) => commands::tracepoints::run(&args, &output),
         #[cfg(target_os = "linux")]
-        Command::Observe(args) => commands::observe::run(&args, &output),
-        Command::Completions(args) => commands::completions::run(&args, &output),
-        Command::Man(args) => commands::man::run(&args, &output),
+        Command::Trace(Later(args)) => commands::trace::run(&args, &output),
+        #[cfg(target_os = "linux")]
+        Command::Monitor(Later(args)) => commands::monitor::run(&args, &output),
+        #[cfg(target_os = "linux")]
+        Command::InterfaceTest(Later(args)) => commands::interface_test::run(&args, &output),
+        #[cfg(target_os = "linux")]
+        Command::Observe(Later(args)) => commands::observe::run(&args, &output),
+        Command::Completions(Later(args)) => commands::completions::run(&args, &output),
+        Command::Man(Later(args)) => commands::man::run(&args, &output),
     };
     match result {
         Ok(Outcome::Yes) => ExitCode::SUCCESS,
@@ -148,5 +212,18 @@ pub(crate) fn run() -> ExitCode {
             diagnostic::print(&report, &output);
             ExitCode::from(2)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn every_verb_is_described_without_contradictions() {
+        // A run sees only its own verb's arguments; this describes them all, as completions and manual pages do.
+        Cli::command().debug_assert();
     }
 }

@@ -24,9 +24,9 @@ pub(crate) fn print(report: &miette::Report, output: &Output) {
             schema: SCHEMA,
             error: Error::new(report.as_ref()),
         };
-        let text = serde_json::to_string_pretty(&document).unwrap_or_else(|_| report.to_string());
+        let text = output.encode(&document);
         // Nothing is left to do when even the error cannot be printed.
-        let _ = output.text(&(text + "\n"));
+        let _ = output.text(&text.unwrap_or_else(|_| format!("{report}\n")));
     } else {
         output.remark(render(report.as_ref()).trim_end());
     }

@@ -2,16 +2,21 @@
 //!
 //! This crate is the only one that prints, asks or exits; the libraries below it return what they found.
 
+mod cancel;
 mod cli;
 mod commands;
 mod diagnostic;
 mod gather;
 #[cfg(target_os = "linux")]
 mod live;
+#[cfg(target_os = "linux")]
+mod monitor;
+mod nss;
 mod output;
 mod participant;
 mod progress;
 
 fn main() -> std::process::ExitCode {
+    nss::only_what_is_linked_in();
     cli::run()
 }

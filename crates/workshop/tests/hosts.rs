@@ -16,8 +16,11 @@ mod hosts {
     mod footprint;
     mod inventory;
     mod killed;
+    mod monitor;
     mod participant;
     mod refused;
+    mod task3;
     mod task5;
+    mod trace;
     mod workshop;
 }

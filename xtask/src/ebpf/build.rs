@@ -29,15 +29,24 @@ pub(super) const FLAGS: &[&str] = &[
 /// See its own words.
 pub(super) const RUSTC_WRAPPER: &str = include_str!("rustc.sh");
 
+/// What to do with a lock file that does not have all packages, as after a change of a manifest.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lock {
+    /// Let cargo add them.
+    Complete,
+    /// Fail.
+    Keep,
+}
+
 /// Builds the kernel side in a folder for cargo's files and returns the object's bytes.
-pub(super) fn build(tools: &Tools, folder: &Path, run: Runner) -> Result<Vec<u8>> {
+pub(super) fn build(tools: &Tools, folder: &Path, lock: Lock, run: Runner) -> Result<Vec<u8>> {
     // cargo is run elsewhere.
     let folder = std::path::absolute(folder).map_err(at(folder))?;
     let wrapper = folder.join("rustc.sh");
     files::write(&wrapper, RUSTC_WRAPPER.as_bytes())?;
     std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755))
         .map_err(at(&wrapper))?;
-    let names = names(tools)?;
+    let names = names(tools, lock)?;
     let flags = FLAGS.iter().map(|flag| (*flag).to_owned());
     let remaps = names
         .iter()
@@ -48,6 +57,7 @@ pub(super) fn build(tools: &Tools, folder: &Path, run: Runner) -> Result<Vec<u8>
     cargo
         .env("RUSTC_WRAPPER", &wrapper)
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
+        // Looking at the packages has completed the lock file.
         .args(["build", "--locked", "--release", "--target", TARGET])
         .args(["-Z", "build-std=core", "--target-dir"])
         .arg(&folder);
@@ -64,9 +74,18 @@ pub(super) fn build(tools: &Tools, folder: &Path, run: Runner) -> Result<Vec<u8>
 }
 
 /// Every folder that source comes from, and what it is called in the object.
-fn names(tools: &Tools) -> Result<Vec<(PathBuf, String)>> {
-    let text =
-        read(cargo(tools).args(["metadata", "--quiet", "--locked", "--format-version", "1"]))?;
+fn names(tools: &Tools, lock: Lock) -> Result<Vec<(PathBuf, String)>> {
+    let mut command = cargo(tools);
+    command.args(["metadata", "--quiet", "--format-version", "1"]);
+    if lock == Lock::Keep {
+        command.arg("--locked");
+    }
+    let text = read(&mut command).map_err(|error| match lock {
+        Lock::Complete => error,
+        Lock::Keep => format!(
+            "{error}\n  if it is the lock file that has to change, `cargo xtask ebpf` does that; commit it"
+        ),
+    })?;
     let metadata: serde_json::Value =
         serde_json::from_str(&text).map_err(|error| error.to_string())?;
     let mut names = vec![(tools.library.clone(), "library".to_owned())];
@@ -74,10 +93,12 @@ fn names(tools: &Tools) -> Result<Vec<(PathBuf, String)>> {
         let field = |name: &str| package[name].as_str().unwrap_or_default();
         let manifest = Path::new(field("manifest_path"));
         let folder = manifest.parent().unwrap_or(manifest);
-        let name = match folder.strip_prefix(root()) {
-            // As it is called from the top folder, so that messages can be followed.
-            Ok(ours) => ours.display().to_string(),
-            Err(_) => format!("{}-{}", field("name"), field("version")),
+        let name = if package["source"].is_null() {
+            // Ours: as the folder is called from the top folder, so that messages can be followed.
+            let name = folder.file_name().unwrap_or_default();
+            format!("crates/{}", name.to_string_lossy())
+        } else {
+            format!("{}-{}", field("name"), field("version"))
         };
         names.push((folder.to_owned(), name));
     }

@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 
 use sha2::{Digest as _, Sha256};
 
-use super::build::{self, FLAGS, RUSTC_WRAPPER};
+use super::build::{self, FLAGS, Lock, RUSTC_WRAPPER};
 use super::files::{self, at, cache, digest_folder, digest_part, hex, make_folder};
 use super::tools::{NoNightly, Outcome, Runner, Tools};
 use super::{difference, linker, nightly, object};
@@ -44,7 +44,7 @@ pub(super) fn check(run: Runner) -> Result<String> {
         .prefix("ebpf-check-")
         .tempdir_in(target())
         .map_err(at(&target()))?;
-    let built = build::build(&tools, folder.path(), run)?;
+    let built = build::build(&tools, folder.path(), Lock::Keep, run)?;
     if built == committed {
         // Somebody may have edited the source meanwhile.
         if inputs(&committed)? == before {

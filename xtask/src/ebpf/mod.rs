@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 use crate::Result;
 use crate::run::{behind_a_bar, headline, root, shown, target};
+use build::Lock;
 use tools::{NoNightly, Outcome, Tools};
 
 pub(crate) use check::start as start_check;
@@ -37,7 +38,8 @@ pub(crate) fn run(args: &Args) -> Result {
         Outcome::Absent(reason) => return Err(reason),
     };
     headline("Building the kernel side");
-    let built = build::build(&tools, &target().join("ebpf"), |_, cargo| shown(cargo))?;
+    let folder = target().join("ebpf");
+    let built = build::build(&tools, &folder, Lock::Complete, |_, cargo| shown(cargo))?;
     let before = std::fs::read(object()).ok();
     files::write(&object(), &built)?;
     let size = built.len();

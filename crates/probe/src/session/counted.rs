@@ -214,7 +214,8 @@ fn read_groups(plan: &Plan, kernel: &Kernel) -> Result<Groups, Error> {
     if !plan.probes.iter().any(|probe| probe.key.is_some()) {
         return Ok(groups);
     }
-    // One table for each measure, in order, so that a group's measures are in order too.
+    // One row for each measure, in order, so that a group's measures are in order too. A group without the first
+    // has found no room in the table.
     let mut rows = Vec::new();
     for row in kernel.groups.iter() {
         rows.push(row.map_err(|source| Error::Map {
@@ -233,13 +234,20 @@ fn read_groups(plan: &Plan, kernel: &Kernel) -> Result<Groups, Error> {
         let (events, measured) = group(planned.measures.get(usize::from(key.measure)), &copies);
         let signed = planned.key_signed;
         let table = groups.entry(key.probe).or_default();
+        let measure = key.measure;
         let key = group_key(planned.key, signed, &key);
-        let one = table.entry(key.clone()).or_insert(GroupCounts {
-            key,
-            events,
-            measures: Vec::new(),
-        });
-        one.measures.extend(measured);
+        let group = match measure {
+            0 => table.entry(key.clone()).or_insert(GroupCounts {
+                key,
+                events,
+                measures: Vec::new(),
+            }),
+            _ => match table.get_mut(&key) {
+                Some(group) => group,
+                None => continue,
+            },
+        };
+        group.measures.extend(measured);
     }
     Ok(groups)
 }

@@ -168,6 +168,30 @@ pub enum Problem {
         /// Why not.
         reason: Undecodable,
     },
+    /// A condition on an argument with a value that its type does not have.
+    #[error("{id}: arg{arg} is {sign}, and never {value}")]
+    Condition {
+        /// The tracepoint.
+        id: ProbeId,
+        /// The argument.
+        arg: u8,
+        /// Whether it is signed.
+        sign: &'static str,
+        /// What it should be compared with.
+        value: i128,
+    },
+    /// A program was rebuilt so that what was added up of an argument cannot be gone on with.
+    #[error("arg{arg} of {id} was {was} and is {now} now")]
+    SignChanged {
+        /// The tracepoint.
+        id: ProbeId,
+        /// The argument.
+        arg: u8,
+        /// Whether it was signed.
+        was: &'static str,
+        /// Whether it is.
+        now: &'static str,
+    },
     /// No segment of the file covers the call site: a damaged file, or one of debug information only.
     #[error("the call site of {id} at {address:#x} lies outside the program's code")]
     Nowhere {

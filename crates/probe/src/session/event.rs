@@ -18,12 +18,13 @@ pub struct Event<'a> {
     pub id: &'a ProbeId,
     /// When, since the session was attached.
     pub since_start: Duration,
-    /// The process; in the pid namespace of the session unless `foreign`.
+    /// The process, as the session's pid namespace numbers it; for [`Target::Pid`](super::Target::Pid) as its own
+    /// does, which in a container is another.
     pub pid: u32,
     /// The thread.
     pub tid: u32,
-    /// Whether the process lives in a pid namespace that the session cannot see into; its numbers are the
-    /// machine's own then.
+    /// Whether the process lives in another pid namespace, such as a container's. Its numbers are the machine's
+    /// own then, which are those that the session sees unless it lives in a container itself.
     pub foreign: bool,
     fixed: wire::Event,
     data: &'a [u8],
@@ -122,6 +123,18 @@ impl<'a> Event<'a> {
     /// How long the byte array is in the program, which may be more than was set aside for it.
     pub fn full_length(&self, arg: usize) -> Option<u32> {
         Some(self.segment(arg)?.1.full_length)
+    }
+
+    /// Whether there is more of the string or byte array than was set aside for it. A string that just fits
+    /// counts as cut too.
+    pub fn is_cut(&self, arg: usize) -> bool {
+        self.segment(arg).is_some_and(|(part, segment, _)| {
+            segment.readable != 0
+                && match part {
+                    Part::Text { capacity, .. } => segment.length >= capacity,
+                    Part::Bytes { .. } => segment.full_length > u32::from(segment.length),
+                }
+        })
     }
 
     /// The thread's name.

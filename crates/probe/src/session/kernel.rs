@@ -5,11 +5,13 @@
 //! relocated by aya's object library, the maps are aya's, and loading a program is one system call here.
 
 use std::collections::{HashMap, HashSet};
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 
 use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, PerCpuHashMap, RingBuf};
 use aya_obj::{EbpfSectionKind, Object};
-use probe_common::{Control, Group, GroupKey, Limits, Site, Totals, Values};
+use probe_common::{
+    Control, Event, Group, GroupKey, LARGE_DATA, Limits, SMALL_DATA, Site, Totals, Values,
+};
 
 use super::Error;
 use super::plan::Plan;
@@ -31,10 +33,9 @@ pub(super) struct Sizes {
 
 /// Maps and programs. What nobody asked for is as small as can be.
 pub(super) struct Kernel {
-    object: Object,
-    programs: HashMap<&'static str, OwnedFd>,
-    /// Maps without a field of their own, which programs refer to when they are loaded.
-    _constants: Maps,
+    programs: Programs,
+    /// Every map that programs share, by name.
+    shared: HashMap<String, OwnedFd>,
     pub(super) control: Array<MapData, Control>,
     pub(super) sites: Array<MapData, Site>,
     pub(super) totals: PerCpuArray<MapData, Totals>,
@@ -46,24 +47,39 @@ pub(super) struct Kernel {
 impl Kernel {
     /// Makes the maps; programs are loaded when they are first asked for.
     pub(super) fn load(plan: &Plan, sizes: Sizes) -> Result<Self, Error> {
-        let mut object = Object::parse(OBJECT).map_err(broken)?;
-        let limits = bytes_of(plan.limits());
-        object
-            .patch_map_data([("LIMITS", (limits.as_slice(), true))].into())
-            .map_err(broken)?;
-        let mut maps = Maps::create(&mut object, |name| plan_size(name, plan, sizes))?;
-        maps.relocate(&mut object)?;
+        let mut maps = HashMap::new();
+        let programs = Programs::new(plan.limits(), |name, map| {
+            map.set_max_entries(plan_size(name, plan, sizes));
+            let data = create(name, map)?;
+            let fd = data.fd().as_fd().as_raw_fd();
+            maps.insert(name.to_owned(), data);
+            Ok(fd)
+        })?;
+        let shared = maps.iter().map(|(name, data)| {
+            let fd = data.fd().as_fd().try_clone_to_owned();
+            Ok((name.clone(), fd.map_err(|error| no_room(error.into()))?))
+        });
         Ok(Self {
-            object,
-            programs: HashMap::new(),
-            control: maps.take("CONTROL", Map::Array)?,
-            sites: maps.take("SITES", Map::Array)?,
-            totals: maps.take("TOTALS", Map::PerCpuArray)?,
-            values: maps.take("VALUES", Map::PerCpuArray)?,
-            groups: maps.take("GROUPS", Map::PerCpuHashMap)?,
-            events: maps.take("EVENTS", Map::RingBuf)?,
-            _constants: maps,
+            programs,
+            shared: shared.collect::<Result<_, Error>>()?,
+            control: take(&mut maps, "CONTROL", Map::Array)?,
+            sites: take(&mut maps, "SITES", Map::Array)?,
+            totals: take(&mut maps, "TOTALS", Map::PerCpuArray)?,
+            values: take(&mut maps, "VALUES", Map::PerCpuArray)?,
+            groups: take(&mut maps, "GROUPS", Map::PerCpuHashMap)?,
+            events: take(&mut maps, "EVENTS", Map::RingBuf)?,
         })
+    }
+
+    /// Makes sure that programs are such as another plan needs, which counts on in the same maps.
+    pub(super) fn adapt(&mut self, plan: &Plan) -> Result<(), Error> {
+        if self.programs.limits != plan.limits() {
+            self.programs = Programs::new(plan.limits(), |name, _| match self.shared.get(name) {
+                Some(fd) => Ok(fd.as_raw_fd()),
+                None => Err(broken(format!("it has another map {name}"))),
+            })?;
+        }
+        Ok(())
     }
 
     /// A program of the object, loaded.
@@ -72,7 +88,64 @@ impl Kernel {
         name: &'static str,
         method: Method,
     ) -> Result<BorrowedFd<'_>, Error> {
-        if !self.programs.contains_key(name) {
+        self.programs.load(name, method)
+    }
+}
+
+/// Programs with the code that plans of these limits need.
+struct Programs {
+    limits: Limits,
+    object: Object,
+    loaded: HashMap<&'static str, OwnedFd>,
+    /// The limits as programs read them, when they are loaded.
+    _constants: Vec<MapData>,
+}
+
+impl Programs {
+    /// Has the shared maps made or found by `shared`.
+    fn new(
+        limits: Limits,
+        mut shared: impl FnMut(&str, &mut aya_obj::Map) -> Result<RawFd, Error>,
+    ) -> Result<Self, Error> {
+        let mut object = Object::parse(OBJECT).map_err(broken)?;
+        let bytes = bytes_of(limits);
+        object
+            .patch_map_data([("LIMITS", (bytes.as_slice(), true))].into())
+            .map_err(broken)?;
+        let mut constants = Vec::new();
+        let mut maps = Vec::new();
+        for (name, mut map) in std::mem::take(&mut object.maps) {
+            let fd = if map.section_kind() == EbpfSectionKind::Rodata {
+                let data = create(&name, &map)?;
+                sys::freeze(data.fd().as_fd(), map.data())
+                    .map_err(|error| no_room(MapError::IoError(error)))?;
+                let fd = data.fd().as_fd().as_raw_fd();
+                constants.push(data);
+                fd
+            } else {
+                shared(&name, &mut map)?
+            };
+            maps.push((name, fd, map));
+        }
+        // Writes the maps' file descriptors into the instructions.
+        let text: HashSet<usize> = object
+            .functions
+            .keys()
+            .map(|(section, _)| *section)
+            .collect();
+        let maps = maps.iter().map(|(name, fd, map)| (name.as_str(), *fd, map));
+        object.relocate_maps(maps, &text).map_err(broken)?;
+        object.relocate_calls(&text).map_err(broken)?;
+        Ok(Self {
+            limits,
+            object,
+            loaded: HashMap::new(),
+            _constants: constants,
+        })
+    }
+
+    fn load(&mut self, name: &'static str, method: Method) -> Result<BorrowedFd<'_>, Error> {
+        if !self.loaded.contains_key(name) {
             let program = self.object.programs.get(name);
             let function = program.and_then(|one| self.object.functions.get(&one.function_key()));
             let (Some(program), Some(function)) = (program, function) else {
@@ -84,78 +157,66 @@ impl Kernel {
                 instructions: &function.instructions,
                 method,
             })?;
-            self.programs.insert(name, fd);
+            self.loaded.insert(name, fd);
         }
-        Ok(self.programs[name].as_fd())
+        Ok(self.loaded[name].as_fd())
     }
 }
 
+fn create(name: &str, map: &aya_obj::Map) -> Result<MapData, Error> {
+    MapData::create(map.clone(), name, None).map_err(no_room)
+}
+
+fn no_room(source: MapError) -> Error {
+    Error::Map {
+        what: "make room in the kernel",
+        source,
+    }
+}
+
+fn take<T>(
+    maps: &mut HashMap<String, MapData>,
+    name: &str,
+    kind: impl FnOnce(MapData) -> Map,
+) -> Result<T, Error>
+where
+    T: TryFrom<Map, Error = MapError>,
+{
+    let data = maps
+        .remove(name)
+        .ok_or_else(|| broken(format!("it has no map {name}")))?;
+    T::try_from(kind(data)).map_err(broken)
+}
+
 fn plan_size(map: &str, plan: &Plan, sizes: Sizes) -> u32 {
-    let grouped = plan.probes.iter().any(|probe| probe.key.is_some());
-    let streamed = plan.probes.iter().any(|probe| probe.streamed.is_some());
+    let grouped = plan.probes.iter().filter(|probe| probe.key.is_some());
+    // A group has a row for each measure.
+    let rows = grouped.map(|probe| probe.measures.len().max(1)).max();
+    let rows = rows.and_then(|rows| u32::try_from(rows).ok());
+    let page = u32::try_from(rustix::param::page_size()).unwrap_or(4096);
+    let event = plan.probes.iter().filter_map(|probe| probe.streamed).max();
     match map {
         "SITES" => sizes.sites,
         "TOTALS" => u32::try_from(plan.probes.len()).unwrap_or(u32::MAX),
         "VALUES" => plan.values,
-        "GROUPS" if grouped => sizes.groups,
-        "EVENTS" if streamed => sizes.events,
-        // The smallest ring buffer that the kernel makes.
-        "EVENTS" => u32::try_from(rustix::param::page_size()).unwrap_or(4096),
+        "GROUPS" => rows.map_or(1, |rows| sizes.groups.saturating_mul(rows)),
+        // The smallest ring buffer that the kernel makes, and one that takes an event.
+        "EVENTS" => match event {
+            None => page,
+            Some(large) => sizes.events.max(page).max(event_bytes(large)),
+        },
         _ => 1,
     }
     .max(1)
 }
 
-/// By name: how the object describes each map, and the map.
-struct Maps(HashMap<String, (aya_obj::Map, MapData)>);
-
-impl Maps {
-    fn create(object: &mut Object, size: impl Fn(&str) -> u32) -> Result<Self, Error> {
-        object
-            .maps
-            .drain()
-            .map(|(name, mut map)| {
-                map.set_max_entries(size(&name));
-                let failed = |source| Error::Map {
-                    what: "make room in the kernel",
-                    source,
-                };
-                let data = MapData::create(map.clone(), &name, None).map_err(failed)?;
-                if map.section_kind() == EbpfSectionKind::Rodata {
-                    sys::freeze(data.fd().as_fd(), map.data())
-                        .map_err(|error| failed(MapError::IoError(error)))?;
-                }
-                Ok((name, (map, data)))
-            })
-            .collect::<Result<_, Error>>()
-            .map(Self)
-    }
-
-    /// Writes the maps' file descriptors into the instructions.
-    fn relocate(&self, object: &mut Object) -> Result<(), Error> {
-        let text: HashSet<usize> = object
-            .functions
-            .keys()
-            .map(|(section, _)| *section)
-            .collect();
-        let maps = self
-            .0
-            .iter()
-            .map(|(name, (map, data))| (name.as_str(), data.fd().as_fd().as_raw_fd(), map));
-        object.relocate_maps(maps, &text).map_err(broken)?;
-        object.relocate_calls(&text).map_err(broken)
-    }
-
-    fn take<T>(&mut self, name: &str, kind: impl FnOnce(MapData) -> Map) -> Result<T, Error>
-    where
-        T: TryFrom<Map, Error = MapError>,
-    {
-        let (_, data) = self
-            .0
-            .remove(name)
-            .ok_or_else(|| broken(format!("it has no map {name}")))?;
-        T::try_from(kind(data)).map_err(broken)
-    }
+/// Room for one event in the ring buffer, whose size is a power of two.
+fn event_bytes(large: bool) -> u32 {
+    /// The kernel's own part of each event: `BPF_RINGBUF_HDR_SZ`.
+    const HEADER: usize = 8;
+    let data = if large { LARGE_DATA } else { SMALL_DATA };
+    let bytes = HEADER + size_of::<Event>() + data;
+    u32::try_from(bytes.next_power_of_two()).unwrap_or(u32::MAX)
 }
 
 /// Constants as they lie in memory.

@@ -3,6 +3,7 @@
 mod counted;
 mod error;
 mod event;
+mod hooked;
 mod kernel;
 mod permitted;
 mod plan;
@@ -29,6 +30,7 @@ pub use self::counted::{
 };
 pub use self::error::{Error, Problem};
 pub use self::event::{Event, Value};
+pub use self::hooked::{Hooked, hooked_by};
 pub use self::request::{Compare, Condition, Key, Linear, NotACondition, Part, Probe, Scale};
 pub use self::running::Running;
 pub use self::target::Target;
@@ -45,6 +47,8 @@ const EVENTS_BYTES: u32 = 8 << 20;
 const GROUPS: u32 = 1 << 16;
 /// Call sites that a rebuilt program may have more than the first.
 const SPARE_SITES: u32 = 64;
+/// A program without tracepoints that nobody has written to for so long is no unfinished one.
+const SETTLED: Duration = Duration::from_secs(10);
 
 /// Tracepoints that are being traced.
 ///
@@ -104,7 +108,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Bytes of the ring buffer; made a power of two of at least a page. The default is 8 MiB.
+    /// Bytes of the ring buffer; made a power of two, of at least a page and one event. The default is 8 MiB.
     #[must_use]
     pub fn events_bytes(mut self, bytes: u32) -> Self {
         let page = u32::try_from(rustix::param::page_size()).unwrap_or(4096);
@@ -141,9 +145,10 @@ impl Options {
             return Err(Error::NoProbes);
         }
         let method = permitted::method(self.perf_events)?;
+        // First: while it has not ended, the number is this process's.
+        let pidfd = process::pidfd(target)?;
         let program = Program::open(target)?;
         let process = process::process(target)?;
-        let pidfd = process::pidfd(target)?;
         let plan = plan::plan(&program.tracepoints, process, &requests)
             .map_err(|problems| request_error(&program, problems))?;
         let sites = u32::try_from(plan.sites.len()).unwrap_or(u32::MAX);
@@ -168,6 +173,12 @@ impl Options {
             method,
         };
         session.hook()?;
+        if let Target::Pid(pid) = *target
+            && session.ended()
+        {
+            let source = io::Error::from(rustix::io::Errno::SRCH);
+            return Err(Error::NoProcess { pid, source });
+        }
         session.start = monotonic();
         session.set_running(true)?;
         Ok(session)
@@ -212,10 +223,18 @@ impl Session {
         Ok(())
     }
 
-    /// Gives every event that has arrived to `each`, in order, and returns how many there were.
-    pub fn drain(&mut self, mut each: impl FnMut(&Event<'_>)) -> usize {
+    /// Gives every event that has arrived to `each`, in order, and returns how many there were. Events that
+    /// arrive meanwhile are taken too: while they come faster than `each` takes them it does not return.
+    pub fn drain(&mut self, each: impl FnMut(&Event<'_>)) -> usize {
+        self.drain_up_to(usize::MAX, each)
+    }
+
+    /// As [`Session::drain`], but returns after `most` events, so that a flood leaves room for other work.
+    pub fn drain_up_to(&mut self, most: usize, mut each: impl FnMut(&Event<'_>)) -> usize {
         let mut count = 0;
-        while let Some(record) = self.kernel.events.next() {
+        while count < most
+            && let Some(record) = self.kernel.events.next()
+        {
             let sites = &self.sites;
             let signs = |site: u32| sites.get(usize::try_from(site).ok()?).copied();
             if let Some(event) =
@@ -249,6 +268,12 @@ impl Session {
         matches!(poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&zero)), Ok(ready) if ready > 0)
     }
 
+    /// Becomes readable when the traced process ends: for an event loop of your own. None for
+    /// [`Target::Path`].
+    pub fn process_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.pidfd.as_ref().map(OwnedFd::as_fd)
+    }
+
     /// How long the session has been attached.
     pub fn since_start(&self) -> Duration {
         Duration::from_nanos(monotonic().saturating_sub(self.start))
@@ -274,7 +299,8 @@ impl Session {
     /// Returns whether it did. A file that is being written is left for the next look.
     ///
     /// # Errors
-    /// When the new file no longer has what is traced, or cannot be hooked.
+    /// When the new file no longer has what is traced, has it with another sign, or cannot be hooked. The next look
+    /// tries again.
     pub fn follow(&mut self) -> Result<bool, Error> {
         let Target::Path(path) = &self.target else {
             return Ok(false);
@@ -288,16 +314,27 @@ impl Session {
         let program = match Program::open(&self.target) {
             Ok(program) => program,
             // A linker writes the notes last: until then it is no program, or one without tracepoints.
-            Err(Error::File(_) | Error::NoTracepoints { .. }) => return Ok(false),
+            Err(Error::File(_)) => return Ok(false),
+            Err(Error::NoTracepoints { .. }) if !settled(&metadata) => return Ok(false),
             Err(error) => return Err(error),
         };
         let plan = plan::plan(&program.tracepoints, self.process, &self.requests)
             .map_err(|problems| request_error(&program, problems))?;
+        let problems = self.plan.changed_signs(&plan, &self.ids);
+        if !problems.is_empty() {
+            return Err(request_error(&program, problems));
+        }
+        self.kernel.adapt(&plan)?;
         sys::detach(std::mem::take(&mut self.links));
-        self.program = program;
-        self.plan = plan;
-        self.hook()?;
-        Ok(true)
+        let program = std::mem::replace(&mut self.program, program);
+        let plan = std::mem::replace(&mut self.plan, plan);
+        let hooked = self.hook();
+        if hooked.is_err() {
+            // So that the next look tries again.
+            sys::detach(std::mem::take(&mut self.links));
+            (self.program, self.plan) = (program, plan);
+        }
+        hooked.map(|()| true)
     }
 
     /// Describes the plan's call sites to the kernel side and hooks them.
@@ -419,6 +456,12 @@ fn request_error(program: &Program, problems: Vec<Problem>) -> Error {
         path: program.path.clone(),
         problems,
     }
+}
+
+/// Whether a file has been written, as far as one can tell.
+fn settled(metadata: &std::fs::Metadata) -> bool {
+    let age = metadata.modified().ok().and_then(|at| at.elapsed().ok());
+    age.is_some_and(|age| age >= SETTLED)
 }
 
 /// Nanoseconds of the clock that the kernel side stamps events with.

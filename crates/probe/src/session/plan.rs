@@ -7,7 +7,7 @@ use probe_common::{LARGE_DATA, Limits, MAX_ARGS, NO_REGISTER, SMALL_DATA, Site};
 
 use super::error::Problem;
 use super::request::{Condition, Key, Measure, Part, Probe, Scale};
-use crate::usdt::{ArgSpec, CallSite, Place, Tracepoint, Tracepoints};
+use crate::usdt::{ArgSpec, CallSite, Place, ProbeId, Tracepoint, Tracepoints};
 
 /// Equal steps that fit beside the two buckets for what lies outside.
 pub(super) const MAX_STEPS: u64 = wire::BUCKETS as u64 - 2;
@@ -65,6 +65,31 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Why what was counted by this plan cannot be gone on with by another of the same requests: a value's sign
+    /// decides in which order it is kept, and what its bits mean in the end.
+    pub(super) fn changed_signs(&self, now: &Self, ids: &[ProbeId]) -> Vec<Problem> {
+        let sign = |signed| if signed { "signed" } else { "unsigned" };
+        let mut problems = Vec::new();
+        for ((was, now), id) in self.probes.iter().zip(&now.probes).zip(ids) {
+            let changed: BTreeSet<_> = was
+                .signs()
+                .zip(now.signs())
+                .filter(|(was, now)| was != now)
+                .collect();
+            problems.extend(changed.into_iter().map(|((arg, was), (_, now))| {
+                Problem::SignChanged {
+                    id: id.clone(),
+                    arg,
+                    was: sign(was),
+                    now: sign(now),
+                }
+            }));
+        }
+        problems
+    }
+}
+
 /// Programs of the kernel side that call sites are hooked with.
 pub(super) const PROGRAMS: [&str; 4] = ["aggregate", "group", "stream_small", "stream_large"];
 
@@ -102,6 +127,13 @@ impl PlannedProbe {
             _ => true,
         }
     }
+
+    /// Which of the arguments that are added up, or grouped by, are signed.
+    fn signs(&self) -> impl Iterator<Item = (u8, bool)> + '_ {
+        let measures = self.measures.iter();
+        let measures = measures.map(|one| (one.measure.arg, one.signed));
+        measures.chain(self.key.map(|key| (key.arg(), self.key_signed)))
+    }
 }
 
 /// A string or byte array and where it lies in an event's data.
@@ -135,7 +167,7 @@ pub(super) fn plan(
         let Some(tracepoint) = tracepoints.get(&request.id) else {
             problems.push(Problem::NoSuchProbe {
                 id: request.id.clone(),
-                near: crate::near::near(&request.id, tracepoints),
+                near: tracepoints.near(&request.id),
             });
             continue;
         };
@@ -188,6 +220,12 @@ fn check(request: &Probe, tracepoint: &Tracepoint) -> Vec<Problem> {
             });
         }
     }
+    problems.extend(
+        request
+            .conditions
+            .iter()
+            .filter_map(|condition| check_condition(tracepoint, condition)),
+    );
     for measure in &request.measures {
         if let Some(Scale::Linear(linear)) = measure.scale {
             let width = linear.max.abs_diff(linear.min);
@@ -222,9 +260,11 @@ fn check(request: &Probe, tracepoint: &Tracepoint) -> Vec<Problem> {
             most: wire::KEY_BYTES,
         });
     }
+    let mut lengths_fit = true;
     for part in parts {
         let capacity = usize::from(part.capacity());
         if !(1..=LARGE_DATA / 2).contains(&capacity) {
+            lengths_fit = false;
             problems.push(Problem::Length {
                 id: id.clone(),
                 arg: part.arg(),
@@ -233,7 +273,7 @@ fn check(request: &Probe, tracepoint: &Tracepoint) -> Vec<Problem> {
             });
         }
     }
-    if parts.len() <= wire::MAX_PARTS && layout(parts, LARGE_DATA).is_none() {
+    if lengths_fit && parts.len() <= wire::MAX_PARTS && layout(parts, LARGE_DATA).is_none() {
         problems.push(Problem::TooMany {
             id: id.clone(),
             what: "more bytes of strings and byte arrays than fit in one event".to_owned(),
@@ -281,6 +321,22 @@ fn check_argument(tracepoint: &Tracepoint, arg: u8) -> Option<Problem> {
             operand: found.text.clone(),
             reason,
         })
+    })
+}
+
+/// A condition that always holds, or never, whatever the argument: surely not what was meant.
+fn check_condition(tracepoint: &Tracepoint, condition: &Condition) -> Option<Problem> {
+    let signed = signed(tracepoint, condition.arg);
+    let possible = if signed {
+        i64::try_from(condition.value).is_ok()
+    } else {
+        u64::try_from(condition.value).is_ok()
+    };
+    (!possible).then(|| Problem::Condition {
+        id: tracepoint.id.clone(),
+        arg: condition.arg,
+        sign: if signed { "signed" } else { "unsigned" },
+        value: condition.value,
     })
 }
 
@@ -383,11 +439,11 @@ fn fill<T, const N: usize>(to: &mut [T; N], from: impl Iterator<Item = T>) -> u3
 }
 
 fn filter(tracepoint: &Tracepoint, condition: &Condition) -> wire::Filter {
-    // The low 64 bits of either range are the bits the argument would have.
+    // The low 64 bits are the bits the argument would have.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "the value is within the range of one of the two 64-bit types"
+        reason = "the value is within the range of the argument's type"
     )]
     let value = condition.value as u64;
     wire::Filter {

@@ -69,13 +69,21 @@ impl Program {
                 (link, name)
             }
         };
+        // Before it is read: what is written meanwhile shows when it is looked at again.
+        let before = std::fs::metadata(&path).map(|metadata| Inode::of(&metadata));
         let (file, tracepoints) = usdt::open_file(&path)?;
-        let metadata = file.metadata().map_err(|source| {
+        let opened = file.metadata().map_err(|source| {
             Error::File(usdt::Error::Open {
                 path: path.clone(),
                 source,
             })
         })?;
+        let opened = Inode::of(&opened);
+        // Another file may have got the name in between.
+        let inode = before
+            .ok()
+            .filter(|before| before.same_file(opened))
+            .unwrap_or(opened);
         if tracepoints.tracepoints.is_empty() {
             return Err(Error::NoTracepoints { path: name });
         }
@@ -88,7 +96,7 @@ impl Program {
         Ok(Self {
             file,
             path: name,
-            inode: Inode::of(&metadata),
+            inode,
             tracepoints,
         })
     }

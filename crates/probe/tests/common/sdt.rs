@@ -314,29 +314,7 @@ const TEXTS: [&str; 4] = [
     "a text that is longer than a short buffer: 0123456789 0123456789 0123456789 0123456789",
 ];
 
-const PRELUDE: &str = r#"#include <stdint.h>
-
-#ifdef SEMAPHORES
-#define _SDT_HAS_SEMAPHORES 1
-#define SEMAPHORE(name) \
-    volatile unsigned short sdt_##name##_semaphore __attribute__((section(".probes"), used))
-#define ACTIVE(name) (sdt_##name##_semaphore > 0)
-#else
-#define SEMAPHORE(name) extern int no_semaphore
-#define ACTIVE(name) 1
-#endif
-#include <sys/sdt.h>
-
-#define NOINLINE __attribute__((noinline))
-#define ESCAPE(pointer) __asm__ volatile("" ::"r"(pointer) : "memory")
-
-/* Declared here, so that a compiler for another machine needs no C library's headers. */
-extern long atol(const char *);
-extern long read(int, void *, unsigned long);
-
-static volatile long two = 2;
-
-"#;
+const PRELUDE: &str = include_str!("prelude.c");
 
 const OTHERS: &str = include_str!("others.c");
 

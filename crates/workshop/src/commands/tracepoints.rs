@@ -1,9 +1,10 @@
 //! `workshop tracepoints [BINARY]`: what can be traced in a program.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use exercises::documented::{Documented, Interface};
+use exercises::documented::{ArgType, Documented, Interface};
 use exercises::tracepoint::Tracepoint as Name;
 use probe::usdt::{Arg, Tracepoint, Tracepoints};
 use serde::Serialize;
@@ -37,8 +38,8 @@ struct One {
 /// An argument as the interface documents it and the first call site passes it.
 #[derive(Serialize)]
 struct Argument {
-    name: Option<String>,
-    documented_type: Option<String>,
+    name: Option<Cow<'static, str>>,
+    documented_type: Option<&'static str>,
     c_type: Option<&'static str>,
     place: String,
     problem: Option<String>,
@@ -50,6 +51,8 @@ struct Argument {
 struct Site {
     address: u64,
     offset: Option<u64>,
+    /// Where the semaphore lies in the file: the kernel's `ref_ctr_offset`.
+    semaphore_offset: Option<u64>,
     places: Vec<String>,
 }
 
@@ -74,7 +77,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
             binary.display()
         ));
     }
-    let interface = gather::task1::interface(&host, host.tree(None).as_deref());
+    let interface = gather::interface_of(&host, &binary);
     let tracepoints: Vec<One> = found
         .tracepoints
         .iter()
@@ -117,6 +120,7 @@ fn describe(one: &Tracepoint, interface: &Interface) -> One {
             .map(|site| Site {
                 address: site.address,
                 offset: site.offset,
+                semaphore_offset: site.semaphore.and_then(|semaphore| semaphore.offset),
                 places: site.args.iter().map(|arg| arg.text.clone()).collect(),
             })
             .collect(),
@@ -129,7 +133,7 @@ fn argument(at: usize, arg: &Arg, documented: Option<&Documented>) -> Argument {
     let spec = arg.spec.as_ref();
     Argument {
         name: documented.map(|one| one.name.clone()),
-        documented_type: kind.map(|kind| kind.to_string()),
+        documented_type: kind.map(ArgType::c_type),
         c_type: spec.ok().map(probe::usdt::ArgSpec::c_type),
         place: arg.text.clone(),
         problem: spec.err().map(ToString::to_string),
@@ -159,19 +163,20 @@ fn render(found: &Tracepoints, tracepoints: &[One]) -> String {
         let _ = writeln!(text, "{}  ({sites}, {semaphore}{documented})", one.name);
         for (at, argument) in one.arguments.iter().enumerate() {
             let name = argument.name.as_deref().unwrap_or("");
-            let kind = argument
-                .documented_type
-                .as_deref()
-                .or(argument.c_type)
-                .unwrap_or("?");
-            let mut line = format!("    arg{at:<2} {name:<24} {kind:<16} {}", argument.place);
+            let kind = argument.documented_type.or(argument.c_type).unwrap_or("?");
+            let _ = write!(
+                text,
+                "    arg{at:<2} {name:<24} {kind:<16} {}",
+                argument.place
+            );
             if argument.differs {
-                let _ = write!(line, "  passed as {}", argument.c_type.unwrap_or("?"));
+                let _ = write!(text, "  passed as {}", argument.c_type.unwrap_or("?"));
             }
             if let Some(problem) = &argument.problem {
-                let _ = write!(line, "  not decodable: {problem}");
+                let _ = write!(text, "  not decodable: {problem}");
             }
-            let _ = writeln!(text, "{}", line.trim_end());
+            text.truncate(text.trim_end().len());
+            text.push('\n');
         }
     }
     let _ = writeln!(text, "{} tracepoints", tracepoints.len());

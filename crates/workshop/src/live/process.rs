@@ -47,6 +47,27 @@ impl Process {
     /// # Errors
     /// When it cannot be started.
     pub(crate) fn spawn(command: &mut Command) -> Result<Self, CouldNot> {
+        let stdout = Arc::<Mutex<Kept>>::default();
+        let keep = Arc::clone(&stdout);
+        Self::start(command, stdout, move |bytes| keep_some(&keep, bytes))
+    }
+
+    /// As [`Process::spawn`], and gives all of its standard output to `read`, in pieces. Nothing is kept of it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) fn spawn_reading(
+        command: &mut Command,
+        read: impl FnMut(&[u8]) + Send + 'static,
+    ) -> Result<Self, CouldNot> {
+        Self::start(command, Arc::default(), read)
+    }
+
+    fn start(
+        command: &mut Command,
+        stdout: Arc<Mutex<Kept>>,
+        read: impl FnMut(&[u8]) + Send + 'static,
+    ) -> Result<Self, CouldNot> {
         let name = command.get_program().to_string_lossy().into_owned();
         command
             .stdin(Stdio::null())
@@ -67,11 +88,12 @@ impl Process {
                 "is it installed and built?",
             )
         })?;
-        let stdout = Arc::<Mutex<Kept>>::default();
         let stderr = Arc::<Mutex<Kept>>::default();
+        let keep = Arc::clone(&stderr);
+        let keep = move |bytes: &[u8]| keep_some(&keep, bytes);
         let mut readers = Vec::new();
-        readers.extend(child.stdout.take().map(|from| keep(from, &stdout)));
-        readers.extend(child.stderr.take().map(|from| keep(from, &stderr)));
+        readers.extend(child.stdout.take().map(|from| read_all(from, read)));
+        readers.extend(child.stderr.take().map(|from| read_all(from, keep)));
         Ok(Self {
             child,
             name,
@@ -135,6 +157,15 @@ impl Process {
         }
     }
 
+    /// Reads all that it printed, once it has ended.
+    pub(crate) fn read_to_the_end(&mut self) {
+        // What it started may hold the pipes open.
+        self.signal(Signal::KILL);
+        for reader in self.readers.drain(..) {
+            let _ = reader.join();
+        }
+    }
+
     /// Waits for its end.
     ///
     /// # Errors
@@ -147,11 +178,7 @@ impl Process {
                 "try it by hand to see what it waits for",
             ));
         };
-        // What it started may hold the pipes open.
-        self.signal(Signal::KILL);
-        for reader in self.readers.drain(..) {
-            let _ = reader.join();
-        }
+        self.read_to_the_end();
         let cut = [&self.stdout, &self.stderr].into_iter().any(|kept| {
             let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
             kept.cut
@@ -172,20 +199,23 @@ impl Drop for Process {
     }
 }
 
-fn keep(
+fn read_all(
     mut from: impl Read + Send + 'static,
-    to: &Arc<Mutex<Kept>>,
+    mut read: impl FnMut(&[u8]) + Send + 'static,
 ) -> std::thread::JoinHandle<()> {
-    let to = Arc::clone(to);
     std::thread::spawn(move || {
-        let mut buffer = [0; 8192];
+        let mut buffer = vec![0; 64 << 10];
         while let Ok(count @ 1..) = from.read(&mut buffer) {
-            let mut to = to.lock().unwrap_or_else(PoisonError::into_inner);
-            let room = KEPT - to.bytes.len();
-            to.bytes.extend_from_slice(&buffer[..count.min(room)]);
-            to.cut |= count > room;
+            read(&buffer[..count]);
         }
     })
+}
+
+fn keep_some(to: &Mutex<Kept>, bytes: &[u8]) {
+    let mut to = to.lock().unwrap_or_else(PoisonError::into_inner);
+    let room = KEPT - to.bytes.len();
+    to.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    to.cut |= bytes.len() > room;
 }
 
 fn text(kept: &Mutex<Kept>) -> String {
@@ -222,6 +252,23 @@ mod tests {
             .wait(Duration::from_secs(20), &cancel)
             .unwrap();
         assert_eq!((ended.stdout.len(), ended.cut), (KEPT, true));
+    }
+
+    #[test]
+    fn a_reader_gets_all_of_it() {
+        let cancel = Cancel::on_signals().unwrap();
+        let count = Arc::new(Mutex::new(0));
+        let add = Arc::clone(&count);
+        let mut command = Command::new("sh");
+        command.args(["-c", "head -c 3000000 /dev/zero"]);
+        let child = Process::spawn_reading(&mut command, move |bytes| {
+            *add.lock().unwrap() += bytes.len();
+        });
+        child
+            .unwrap()
+            .wait(Duration::from_secs(20), &cancel)
+            .unwrap();
+        assert_eq!(*count.lock().unwrap(), 3_000_000);
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! What needs root: the same binary again through `sudo -n`, with a request as JSON on its standard input and
 //! its answer as JSON on its standard output.
 //!
-//! The input stays open: when we are killed it ends, and so does the other side.
+//! The input stays open: when we are killed, or cancel, it ends, and so does the other side.
 
 use std::io::{BufRead as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use rustix::process::geteuid;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -46,10 +49,21 @@ pub(crate) fn observe<O: Observation>(request: &O, cancel: &Cancel) -> Result<O:
     let request = serde_json::to_string(request).map_err(|error| failed(error.to_string()))?;
     // Should it have ended already, its answer or its status says why.
     let _ = writeln!(input, "{request}").and_then(|()| input.flush());
-    // Ctrl-C reaches it as it reaches us, being in our process group; it answers and ends.
-    let answer: Result<Result<O::Seen, CouldNot>, _> = serde_json::from_reader(output);
-    drop(input);
-    let status = child.wait();
+    let (done, is_done) = UnixStream::pair().map_err(|error| failed(error.to_string()))?;
+    let (answer, status) = std::thread::scope(|scope| {
+        // Ctrl-C may reach us and not it, or neither of us when sudo has the terminal: the end of its input does.
+        scope.spawn(move || {
+            let mut either = [
+                PollFd::new(cancel, PollFlags::IN),
+                PollFd::new(&is_done, PollFlags::IN),
+            ];
+            while let Err(Errno::INTR) = poll(&mut either, None) {}
+            drop(input);
+        });
+        let answer: Result<Result<O::Seen, CouldNot>, _> = serde_json::from_reader(output);
+        drop(done);
+        (answer, child.wait())
+    });
     match answer {
         Ok(answer) => answer,
         Err(_) if cancel.is_set() => Err(CouldNot::cancelled()),

@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use exercises::Verdict;
-use exercises::patches::{Build, Solution, solutions};
 use exercises::progress::Progress;
+use exercises::solutions::{Build, Solution, solutions};
 
 use super::desk::Desk;
 use super::workshop::eventually;
@@ -21,13 +21,13 @@ const BUILD: &str = "cmake --build build --target bitcoind";
 /// One of each kind, for a run of all tests; each takes a build of ten seconds. `every_patch` takes the rest.
 const FEW: [&str; 8] = [
     "right/reference",
-    "right/another_file",
-    "wrong/if_false",
-    "wrong/uncalled_and_kept",
-    "wrong/one_for_both",
-    "wrong/signal_alone",
-    "wrong/no_semaphore",
-    "wrong/not_built",
+    "right/another-file",
+    "wrong/if-false",
+    "wrong/uncalled-and-kept",
+    "wrong/one-for-both",
+    "wrong/signal-alone",
+    "wrong/no-semaphore",
+    "wrong/not-built",
 ];
 
 #[test]
@@ -51,7 +51,7 @@ fn judge_patches(desk: &Desk, wanted: impl Fn(&Solution) -> bool) {
         "{verdict:#?}"
     );
 
-    let all = solutions().unwrap();
+    let all = solutions("task5").unwrap();
     let mut misjudged = Vec::new();
     for solution in all.iter().filter(|solution| wanted(solution)) {
         tree.apply(solution);
@@ -76,7 +76,7 @@ impl<'a> Tree<'a> {
             desk,
             path: "~/bitcoin".into(),
         };
-        let files: BTreeSet<String> = solutions().unwrap().iter().flat_map(files).collect();
+        let files: BTreeSet<String> = solutions("task5").unwrap().iter().flat_map(files).collect();
         let files: Vec<String> = files.into_iter().collect();
         tree.says(&format!(
             "mkdir -p {FOLDER} && if [ ! -d {FOLDER}/src ]; then cp --parents {} {FOLDER}; fi",
@@ -187,7 +187,7 @@ fn left(desk: &Desk) -> String {
 fn an_interrupted_check_leaves_nothing() {
     let desk = Desk::open();
     let tree = Tree::of(&desk);
-    let all = solutions().unwrap();
+    let all = solutions("task5").unwrap();
     let solution = &all[0];
     tree.apply(solution);
     let options = answers(&desk, solution);

@@ -12,7 +12,7 @@ pub mod seen;
 pub use self::seen::Seen;
 
 use crate::evidence::{Evidence, Seen as AnySeen};
-use crate::task::{Check, How, Question, Task, run};
+use crate::task::{Check, How, Question, Starter, Task, Watch, Watched, run};
 
 /// The task.
 pub const TASK: Task = Task {
@@ -45,6 +45,27 @@ pub const TASK: Task = Task {
         },
     ],
     template: include_str!("../../../../../templates/task/task5.md.j2"),
+    starters: &[Starter {
+        name: "task5.bt",
+        template: include_str!("../../../../../templates/start/task5.bt.j2"),
+    }],
+    hints: &[
+        "Look at src/init.cpp as the story of a node's life: a few long functions whose names say when they are \
+         called. Two of them are about the very moments that this task is about.",
+        "Read what the node writes into its log while you start and stop it, and look for those messages in \
+         src/init.cpp. The last message of the start and the first of the stop have good neighbours.",
+        "A start can fail in many places, and the function returns early then. A tracepoint that says that the start \
+         is complete stands where none of these returns can be met any more.",
+        "An existing tracepoint is the best example: `rg -n TRACEPOINT src/net.cpp` shows all lines that one needs, and \
+         the #include at the top of the file.",
+        "Seen from outside: `{{ profile.build_node }}` compiles, `workshop tracepoints {{ profile.node }}` lists both, and \
+         the script from `workshop start task5` prints one line when a node has started and one when it stops.",
+    ],
+    watch: Watch {
+        files: &[Watched::Node],
+        // Each check starts and stops nodes.
+        every: None,
+    },
     findings: |evidence: &Evidence| {
         let AnySeen::Task5(seen) = &evidence.seen else {
             return None;
@@ -125,6 +146,7 @@ mod tests {
                 word: None,
                 tree: "~/bitcoin".into(),
                 profile,
+                functional_tests: false,
             };
             let text = |template| prose::render(&Task { template, ..TASK }, &context).unwrap();
             for hint in HINTS {

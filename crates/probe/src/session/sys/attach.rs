@@ -11,7 +11,7 @@ use aya_obj::generated::{
     PERF_FLAG_FD_CLOEXEC, bpf_attach_type, bpf_attr, bpf_cmd, perf_event_attr,
 };
 
-use super::{make, owned};
+use super::{make, owned, undisturbed};
 
 /// `format/ref_ctr_offset` of the uprobe PMU is `config:32-63`.
 const SEMAPHORE_SHIFT: u32 = 32;
@@ -153,16 +153,17 @@ fn open_uprobe(pmu: u32, place: &Place<'_>, hook: &Hook) -> io::Result<OwnedFd> 
         Some(pid) => (pid.cast_signed(), -1),
         None => (-1, 0),
     };
-    // SAFETY: `attr` and the path outlive the call.
-    let fd = unsafe {
-        libc::syscall(
-            libc::SYS_perf_event_open,
-            &raw const attr,
-            pid,
-            cpu,
-            -1,
-            PERF_FLAG_FD_CLOEXEC,
-        )
-    };
-    owned(fd)
+    undisturbed(|| {
+        // SAFETY: `attr` and the path outlive the call.
+        owned(unsafe {
+            libc::syscall(
+                libc::SYS_perf_event_open,
+                &raw const attr,
+                pid,
+                cpu,
+                -1,
+                PERF_FLAG_FD_CLOEXEC,
+            )
+        })
+    })
 }

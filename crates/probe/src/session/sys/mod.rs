@@ -1,8 +1,10 @@
-//! System calls that no library wraps as we need them: loading a program, and hooking it (`attach`).
+//! System calls that no library wraps as we need them: loading a program, hooking it (`attach`), and asking
+//! what others have hooked (`query`).
 
 #![expect(unsafe_code, reason = "raw system calls")]
 
 mod attach;
+mod query;
 
 use std::ffi::CStr;
 use std::io;
@@ -13,9 +15,13 @@ use aya_obj::generated::{bpf_attr, bpf_cmd, bpf_insn, bpf_prog_type};
 use super::Error;
 
 pub(super) use self::attach::{Hook, Link, Method, Place, attach, detach};
+pub(super) use self::query::{link, perf_event};
 
 /// Room for what the verifier says of a program that it refuses; it cuts what is longer.
 const LOG_BYTES: usize = 1 << 16;
+
+/// Signals that one system call is interrupted by before we give up.
+const SIGNALS: u32 = 100;
 
 /// A program to load.
 pub(super) struct Code<'a> {
@@ -29,9 +35,9 @@ pub(super) struct Code<'a> {
 /// Loads a uprobe program. Only when the kernel refuses it is it asked again for the reason.
 pub(super) fn load_program(code: &Code<'_>) -> Result<OwnedFd, Error> {
     let mut no_log = [];
-    try_load(code, &mut no_log).or_else(|source| {
+    undisturbed(|| try_load(code, &mut no_log)).or_else(|source| {
         let mut log = vec![0; LOG_BYTES];
-        try_load(code, &mut log).map_err(|_| Error::Load {
+        undisturbed(|| try_load(code, &mut log)).map_err(|_| Error::Load {
             source,
             log: CStr::from_bytes_until_nul(&log)
                 .map(|log| log.to_string_lossy().into_owned())
@@ -82,18 +88,43 @@ pub(super) fn freeze(map: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
     command(bpf_cmd::BPF_MAP_FREEZE, &attr).map(|_| ())
 }
 
+/// Tries again when a signal came in between, such as a child's end or a window's new size: the verifier gives up
+/// with EAGAIN then, opening an event with EINTR.
+fn undisturbed<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 0..SIGNALS {
+        match call() {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) => {}
+            done => return done,
+        }
+    }
+    call()
+}
+
 /// A command that makes a file descriptor.
 fn make(what: bpf_cmd, attr: &bpf_attr) -> io::Result<OwnedFd> {
     owned(command(what, attr)?)
 }
 
-fn command(command: bpf_cmd, attr: &bpf_attr) -> io::Result<libc::c_long> {
+/// A command that answers in `attr`.
+fn told(what: bpf_cmd, attr: &mut bpf_attr) -> io::Result<()> {
+    call(what, std::ptr::from_mut(attr)).map(|_| ())
+}
+
+fn command(what: bpf_cmd, attr: &bpf_attr) -> io::Result<libc::c_long> {
+    call(what, std::ptr::from_ref(attr))
+}
+
+fn call(command: bpf_cmd, attr: *const bpf_attr) -> io::Result<libc::c_long> {
     // SAFETY: `attr` and what it points to outlive the call; it is as large as is said.
     let done = unsafe {
         libc::syscall(
             libc::SYS_bpf,
             command as libc::c_int,
-            std::ptr::from_ref(attr),
+            attr,
             size_of::<bpf_attr>(),
         )
     };

@@ -1,0 +1,5 @@
+/* A program without tracepoints. */
+int main(void)
+{
+    return 0;
+}

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-/// Set by Ctrl-C, SIGTERM, SIGHUP, and by a parent that went away. A second signal ends the process at once.
+/// Set by Ctrl-C, SIGTERM, SIGHUP, and by a parent that went away.
 #[derive(Clone, Debug)]
 pub(crate) struct Cancel {
     flag: Arc<AtomicBool>,
@@ -21,22 +21,37 @@ pub(crate) struct Cancel {
 }
 
 impl Cancel {
-    /// Takes over the signals of this process.
+    /// Takes over the signals of this process. A second signal ends it at once.
     ///
     /// # Errors
     /// When the operating system gives us no handler or socket.
     pub(crate) fn on_signals() -> io::Result<Self> {
+        Self::new(true)
+    }
+
+    /// Takes over the signals of a process that cleans up whatever comes: the kernel sends a lost terminal's
+    /// SIGHUP to all of its processes, and sudo passes its own on, so that a second signal is nobody's impatience.
+    ///
+    /// # Errors
+    /// When the operating system gives us no handler or socket.
+    pub(crate) fn on_signals_of_many() -> io::Result<Self> {
+        Self::new(false)
+    }
+
+    fn new(second_ends: bool) -> io::Result<Self> {
         let (wake, waker) = UnixStream::pair()?;
         waker.set_nonblocking(true)?;
         let flag = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM, SIGHUP] {
-            // In this order: the first signal sets the flag, and the second finds it set. Shells tell such an
-            // end by 128 and the signal's number.
-            signal_hook::flag::register_conditional_shutdown(
-                signal,
-                128 + signal,
-                Arc::clone(&flag),
-            )?;
+            if second_ends {
+                // In this order: the first signal sets the flag, and the second finds it set. Shells tell such
+                // an end by 128 and the signal's number.
+                signal_hook::flag::register_conditional_shutdown(
+                    signal,
+                    128 + signal,
+                    Arc::clone(&flag),
+                )?;
+            }
             signal_hook::flag::register(signal, Arc::clone(&flag))?;
             signal_hook::low_level::pipe::register(signal, waker.try_clone()?)?;
         }

@@ -20,6 +20,7 @@ mod hosts {
     mod participant;
     mod refused;
     mod task3;
+    mod task4;
     mod task5;
     mod workshop;
 }

@@ -92,6 +92,11 @@ impl Desk {
         command
     }
 
+    /// `workshop …` as a command line.
+    pub(super) fn workshop(&self, arguments: &str) -> String {
+        format!("{} {arguments}", self.program)
+    }
+
     /// `workshop check …` as a command line.
     pub(super) fn check(&self, arguments: &str) -> String {
         let tree = self.tree.as_ref();

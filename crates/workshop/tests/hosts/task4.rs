@@ -1,0 +1,359 @@
+//! Task 4 and `workshop interface-test` on a real host: the program as it is passes; each program with a tracepoint
+//! renamed, removed, never reached or with two arguments swapped fails, for that and nothing else; and what is
+//! interrupted leaves nothing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use exercises::Verdict;
+use exercises::interface::{Report, Result as Came};
+use exercises::verdict::{Outcome, State};
+
+use super::desk::Desk;
+use super::workshop::{Ran, eventually};
+
+/// Where this test works, beside the participant's tree.
+const FOLDER: &str = "~/workshop-task4-test";
+const PROGRAM: &str = "~/bitcoin/build/bin/bitcoind";
+
+/// A change of the source, and what the test says about the program that is built of it.
+struct Mutant {
+    name: &'static str,
+    file: &'static str,
+    /// For `sed`.
+    edit: &'static str,
+    tracepoint: &'static str,
+    says: &'static str,
+}
+
+const MUTANTS: [Mutant; 9] = [
+    Mutant {
+        name: "renamed",
+        file: "txmempool.cpp",
+        edit: "s/(mempool, added/(mempool, accepted/",
+        tracepoint: "mempool:added",
+        says: "it is not in the program; is mempool:accepted meant to be it?",
+    },
+    Mutant {
+        name: "removed",
+        file: "coins.cpp",
+        edit: "/TRACEPOINT(utxocache, uncache/,/;/d",
+        tracepoint: "utxocache:uncache",
+        says: "it is not in the program",
+    },
+    Mutant {
+        name: "never-reached",
+        file: "net_processing.cpp",
+        edit: "s/^    TRACEPOINT(net, misbehaving_connection,/    if (message.size() > 1000000) &/",
+        tracepoint: "net:misbehaving_connection",
+        says: "it never fired, not even when a peer sent 2001 headers at once",
+    },
+    Mutant {
+        name: "numbers-swapped",
+        file: "validation.cpp",
+        edit: "/TRACEPOINT(validation, block_connected/,/;/\
+               {s/pindex->nHeight,/@,/;s/nInputs,/pindex->nHeight,/;s/@,/nInputs,/}",
+        tracepoint: "validation:block_connected",
+        says: "height and inputs_spent are swapped: ",
+    },
+    Mutant {
+        name: "texts-swapped",
+        file: "net_processing.cpp",
+        edit: "/TRACEPOINT(net, inbound_message/,/;/\
+               {s/node.m_addr_name.c_str()/@/;s/node.ConnectionTypeAsString()/node.m_addr_name/;\
+                s/@/node.ConnectionTypeAsString().c_str()/}",
+        tracepoint: "net:inbound_message",
+        says: "peer_addr and connection_type are swapped: ",
+    },
+    Mutant {
+        name: "types-swapped",
+        file: "txmempool.cpp",
+        edit: "/TRACEPOINT(mempool, added/,/;/\
+               {s/entry.GetTxSize()/@/;s/entry.GetFee()/entry.GetTxSize()/;s/@/entry.GetFee()/}",
+        tracepoint: "mempool:added",
+        says: "vsize is documented as int32_t and passed as signed, 64 bits",
+    },
+    Mutant {
+        name: "another-value",
+        file: "txmempool.cpp",
+        edit: "/TRACEPOINT(mempool, added/,/;/s/entry.GetFee()/entry.GetFee() + 1/",
+        tracepoint: "mempool:added",
+        says: "fee should be 10000 and is 10001 (when a transaction was accepted)",
+    },
+    Mutant {
+        name: "twice",
+        file: "validation.cpp",
+        edit: "/TRACEPOINT(mempool, rejected/,/;/{H;/;/{G}}",
+        tracepoint: "mempool:rejected",
+        says: "it also fired when nothing happened: (",
+    },
+    Mutant {
+        name: "another-message",
+        file: "net.cpp",
+        edit: "/TRACEPOINT(net, outbound_message/,/;/s/msg.data.size()/msg.data.size() + 1/",
+        tracepoint: "net:outbound_message",
+        says: "message_size should be ",
+    },
+];
+
+fn report(ran: Ran, status: i32) -> Report {
+    serde_json::from_str(&ran.exits(status)).unwrap()
+}
+
+fn interface_test(desk: &Desk, program: &str) -> Ran {
+    desk.sh(
+        &desk.workshop(&format!("interface-test --json {program}")),
+        "",
+    )
+}
+
+#[test]
+fn the_program_as_it_is_passes() {
+    let desk = Desk::open();
+    // The host's own tree, and a program by its name.
+    for program in ["", PROGRAM] {
+        let report = report(interface_test(&desk, program), 0);
+        assert_eq!(report.verdict, State::Passed, "{report:#?}");
+        let mut results = BTreeMap::<_, usize>::new();
+        for line in &report.tracepoints {
+            *results.entry(format!("{:?}", line.result)).or_default() += 1;
+            assert!(line.result == Came::NotBuilt || line.events > 0, "{line:?}");
+        }
+        // The crate registry's tree has no wallet.
+        assert_eq!(results["Right"], 16);
+        assert_eq!(results.get("NotBuilt"), Some(&4));
+    }
+    nothing_is_left(&desk);
+    what_cannot_be_tested_says_why(&desk);
+}
+
+fn what_cannot_be_tested_says_why(desk: &Desk) {
+    for (arguments, says) in [
+        (
+            "/usr/bin/true",
+            "/usr/bin/true has no tracepoints: it was built without them",
+        ),
+        ("/nowhere/bitcoind", "/nowhere/bitcoind"),
+        ("/etc/passwd", "/etc/passwd"),
+        (
+            "~/bitcoin/build/bin/test_bitcoin",
+            "does not tell its version",
+        ),
+        ("--no-sudo", "tracing needs CAP_BPF and CAP_PERFMON"),
+    ] {
+        let ran = desk.sh(&desk.workshop(&format!("interface-test {arguments}")), "");
+        assert_eq!(ran.status, Some(2), "{ran:?}");
+        assert!(ran.stderr.contains(says), "{ran:?}");
+        assert!(ran.stderr.contains("\nhint: "), "{ran:?}");
+    }
+    let no_sudo = desk.workshop("interface-test");
+    let ran = desk.sh(
+        &format!(
+            "w=$(command -v {}) && PATH=/nowhere $w interface-test",
+            no_sudo.split(' ').next().unwrap()
+        ),
+        "",
+    );
+    assert_eq!(ran.status, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("sudo cannot be run"), "{ran:?}");
+    nothing_is_left(desk);
+}
+
+#[test]
+fn each_changed_program_fails_for_its_own_reason() {
+    let desk = Desk::open();
+    let copy = Copy::of(&desk);
+    let mut misjudged = Vec::new();
+    for mutant in &MUTANTS {
+        let program = copy.build(mutant);
+        let ran = interface_test(&desk, &program);
+        let report = report(ran, 1);
+        let wrong: Vec<_> = report
+            .tracepoints
+            .iter()
+            .filter(|line| !matches!(line.result, Came::Right | Came::NotBuilt))
+            .collect();
+        let as_it_should = matches!(wrong[..], [line]
+            if line.result == Came::Wrong
+                && line.id.to_string() == mutant.tracepoint
+                && line.problems.iter().any(|problem| problem.contains(mutant.says)));
+        if !as_it_should {
+            misjudged.push(format!("{}: {wrong:#?}", mutant.name));
+        }
+        // The task's check says the same.
+        let verdict = check(&desk, &format!("--binary {program}"), "it could not run");
+        let finding = verdict
+            .findings
+            .iter()
+            .find(|finding| finding.id == "interface");
+        let finding = finding.unwrap();
+        assert_eq!(
+            finding.result,
+            Outcome::Wrong,
+            "{}: {finding:?}",
+            mutant.name
+        );
+        let hint = finding.hint.as_deref().unwrap_or_default();
+        assert!(
+            hint.starts_with(mutant.tracepoint),
+            "{}: {hint}",
+            mutant.name
+        );
+    }
+    assert!(misjudged.is_empty(), "{}", misjudged.join("\n"));
+    nothing_is_left(&desk);
+}
+
+/// A copy of the participant's tree, whose own is never touched.
+struct Copy<'a>(&'a Desk);
+
+impl<'a> Copy<'a> {
+    fn of(desk: &'a Desk) -> Self {
+        desk.says(&format!(
+            "rm -rf {FOLDER} && mkdir -p {FOLDER} && cp -a ~/bitcoin {FOLDER}/tree"
+        ));
+        Self(desk)
+    }
+
+    /// Builds a program of it, which takes ten seconds.
+    fn build(&self, mutant: &Mutant) -> String {
+        let Mutant {
+            name, file, edit, ..
+        } = mutant;
+        let source = format!("{FOLDER}/tree/src/{file}");
+        self.0.says(&format!(
+            "cp {source} {FOLDER}/saved && sed -i '{edit}' {source} && ! cmp -s {source} {FOLDER}/saved"
+        ));
+        // The build knows the tree by its path: there we put the copy, for this build alone.
+        self.0.says(&format!(
+            "sudo unshare --mount sh -c \"mount --bind $(echo {FOLDER})/tree $HOME/bitcoin && \
+             cd $HOME/bitcoin && sudo -u $USER cmake --build build --target bitcoind\" && \
+             cp {FOLDER}/tree/build/bin/bitcoind {FOLDER}/{name} && cp {FOLDER}/saved {source}"
+        ));
+        format!("{FOLDER}/{name}")
+    }
+}
+
+impl Drop for Copy<'_> {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.0.says(&format!("rm -rf {FOLDER}"));
+        }
+    }
+}
+
+fn check(desk: &Desk, options: &str, answer: &str) -> Verdict {
+    let answers = match answer {
+        "" => String::new(),
+        answer => format!("task4: {{unprivileged: {answer:?}}}\n"),
+    };
+    desk.write(&format!("{FOLDER}-answers.yaml"), &answers);
+    let line = desk.check(&format!(
+        "task4 --json --answers {FOLDER}-answers.yaml {options}"
+    ));
+    let ran = desk.sh(&line, "");
+    desk.says(&format!("rm {FOLDER}-answers.yaml"));
+    serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
+}
+
+#[test]
+fn the_task_passes_with_the_right_answer_alone() {
+    let desk = Desk::open();
+    for (answer, state) in [
+        ("", State::NotPassed),
+        ("works", State::NotPassed),
+        ("it is skipped", State::NotPassed),
+        ("it could not: tracing needs CAP_BPF", State::Passed),
+    ] {
+        let verdict = check(&desk, "", answer);
+        assert_eq!(verdict.verdict, state, "{answer}: {verdict:#?}");
+    }
+    let verdict = check(&desk, "--binary /usr/bin/true", "it could not");
+    assert_eq!(verdict.verdict, State::CouldNotCheck, "{verdict:#?}");
+    nothing_is_left(&desk);
+}
+
+#[test]
+#[ignore = "needs a whole tree of Bitcoin Core on the desk, built with a wallet: WORKSHOP_WHOLE_TREE"]
+fn the_tests_of_a_whole_tree_run_and_pass() {
+    let tree = std::env::var("WORKSHOP_WHOLE_TREE").unwrap();
+    let desk = Desk::open();
+    let tree = format!("--tree {tree}");
+    let passed = check(&desk, &tree, "it is skipped, for want of BPF permissions");
+    assert_eq!(passed.verdict, State::Passed, "{passed:#?}");
+    let ids: Vec<_> = passed.findings.iter().map(|one| one.id.as_str()).collect();
+    assert_eq!(ids, ["unprivileged", "singly", "runner", "interface"]);
+    nothing_is_left(&desk);
+    let line = desk.check(&format!("task4 {tree}"));
+    for seconds in [3, 8, 20] {
+        for signal in ["INT", "KILL"] {
+            interrupt(&desk, &line, signal, Duration::from_secs(seconds));
+            nothing_is_left(&desk);
+        }
+    }
+}
+
+#[test]
+fn an_interrupted_test_leaves_nothing() {
+    let desk = Desk::open();
+    let line = desk.workshop("interface-test");
+    // Two seconds is all that it takes.
+    for tenths in [1, 3, 5, 7, 9, 11, 13, 15] {
+        for signal in ["INT", "TERM", "HUP", "KILL"] {
+            interrupt(&desk, &line, signal, Duration::from_millis(tenths * 100));
+            nothing_is_left(&desk);
+        }
+    }
+    // The root side is killed: the participant's side says so.
+    let killer = "while ! pgrep -f '[o]bserve interface' >/dev/null; do sleep 0.01; done; sleep 0.5; \
+                  sudo pkill -KILL -f '[o]bserve interface'";
+    let ran = desk.sh(
+        &format!("({killer}) >/dev/null 2>&1 & {line}; rc=$?; wait; exit $rc"),
+        "",
+    );
+    assert_eq!(ran.status, Some(2), "{ran:?}");
+    assert!(
+        ran.stderr.contains("looking as root ended with signal: 9"),
+        "{ran:?}"
+    );
+    no_process_is_left(&desk);
+    // Its folder is removed by the next run.
+    interface_test(&desk, "").exits(0);
+    nothing_is_left(&desk);
+}
+
+/// Sends a signal: to all that a terminal would send it to, or `KILL` to the first alone.
+fn interrupt(desk: &Desk, line: &str, signal: &str, moment: Duration) {
+    let whom = if signal == "KILL" { "$p" } else { "-- -$p" };
+    let moment = moment.as_secs_f64();
+    // It may have ended before.
+    desk.sh(
+        &format!(
+            "setsid {line} >/dev/null 2>&1 & p=$!; sleep {moment}; kill -{signal} {whom} 2>/dev/null; wait $p"
+        ),
+        "",
+    );
+}
+
+/// The brackets keep the search from finding itself.
+const PROCESSES: &str = "pgrep -af '[b]itcoind -regtest|[o]bserve (interface|functional)|[i]nterface-test|\
+                         [i]nterface_usdt|[t]est_runner' || true";
+
+#[track_caller]
+fn no_process_is_left(desk: &Desk) {
+    eventually("no process of a test is left", || {
+        let left = desk.says(PROCESSES);
+        if left.is_empty() { Ok(()) } else { Err(left) }
+    });
+}
+
+#[track_caller]
+fn nothing_is_left(desk: &Desk) {
+    no_process_is_left(desk);
+    eventually("no folder of a test is left", || {
+        let left = desk.says(
+            "ls -d /tmp/workshop-check-* /tmp/functional_test_cache* /tmp/bitcoin_func_test_* 2>/dev/null || true",
+        );
+        if left.is_empty() { Ok(()) } else { Err(left) }
+    });
+}

@@ -2,8 +2,8 @@
 //! real host.
 //!
 //! A solution is a file in `solutions/<task>/right` or `…/wrong`: lines of `Key: value`, an empty line, and what
-//! is put into place: for task3 a script, which is a template as the task's text is, for task5 a patch of the source
-//! tree. What holds for all of a task may stand in `solutions/<task>/answers`. `Says: FINDING WORDS` names words that are in that
+//! is put into place: for task3 a script, which is a template as the task's text is, for task4 and task5 a patch of
+//! the source tree. What holds for all of a task may stand in `solutions/<task>/answers`. `Says: FINDING WORDS` names words that are in that
 //! finding; a wrong solution has at least one such line, because it must fail for its own reason and no other.
 
 use crate::answers::{Answer, Answers};
@@ -212,6 +212,26 @@ const TASK3: &[(&str, &str)] = files!("task3" ".bt.j2":
 );
 const TASK3_ANSWERS: &str = include_str!("../solutions/task3/answers");
 
+const TASK4: &[(&str, &str)] = files!("task4" ".patch":
+    "right/reference"
+    "right/another-tracepoint"
+    "right/local-variables"
+    "wrong/an-argument-less"
+    "wrong/another-size"
+    "wrong/another-type"
+    "wrong/another-value"
+    "wrong/answer"
+    "wrong/hashes-swapped"
+    "wrong/never-reached"
+    "wrong/numbers-swapped"
+    "wrong/removed"
+    "wrong/renamed"
+    "wrong/sometimes-reached"
+    "wrong/texts-swapped"
+    "wrong/twice"
+    "wrong/types-swapped"
+);
+
 const TASK5: &[(&str, &str)] = files!("task5" ".patch":
     "right/reference"
     "right/helper"
@@ -255,6 +275,7 @@ const TASK5: &[(&str, &str)] = files!("task5" ".patch":
 pub fn solutions(task: &str) -> Result<Vec<Solution>, BadSolution> {
     let (files, common) = match task {
         "task3" => (TASK3, TASK3_ANSWERS),
+        "task4" => (TASK4, ""),
         "task5" => (TASK5, ""),
         _ => (&[][..], ""),
     };

@@ -290,6 +290,20 @@ fn what_could_not_be_seen_is_no_pass() {
     }
     let said = unknown(&seen, "net:evicted_inbound_connection");
     assert_eq!(said, "too many peers connect: the node does not fill up");
+    // A step that was not tried, because of an earlier one.
+    let mut seen = original.clone();
+    seen.steps
+        .retain(|step| step.name != "too many peers connect");
+    for step in &mut seen.steps {
+        if step.name == "peers leave" {
+            step.window = Observed::unknown("nobody left", "");
+            // What else it is about is seen in another step too.
+            step.about.clear();
+        }
+    }
+    let said = unknown(&seen, "net:evicted_inbound_connection");
+    assert_eq!(said, "not tried, because of peers leave: nobody left");
+    let mut seen = original.clone();
     // No step at all.
     seen.steps
         .retain(|step| step.name != "too many peers connect");

@@ -182,7 +182,7 @@ fn line(documented: &Documented, seen: &Seen) -> Line {
         unmet.extend(compare::compare(documented, window));
     }
     if expected == 0 && unknown.is_empty() {
-        unknown.push("this program does not know how to make it fire".to_owned());
+        unknown.push(never_tried(seen));
     }
     wrong.extend(describe(&unmet, line.events));
     line.differences = unmet
@@ -201,6 +201,17 @@ fn line(documented: &Documented, seen: &Seen) -> Line {
     line.problems = wrong;
     line.problems.extend(unknown);
     line
+}
+
+/// Steps build on one another: where one could not be done, others were not tried.
+fn never_tried(seen: &Seen) -> String {
+    let failed = seen.steps.iter().find_map(|step| match &step.window {
+        Observed::Unknown { why, .. } => {
+            Some(format!("not tried, because of {}: {why}", step.name))
+        }
+        Observed::Known(_) => None,
+    });
+    failed.unwrap_or_else(|| "this program does not know how to make it fire".to_owned())
 }
 
 fn absent(id: &Tracepoint, seen: &Seen) -> String {

@@ -135,6 +135,28 @@ fn any_two_swapped_arguments_are_seen() {
     assert!(swaps > 30, "{swaps}");
 }
 
+/// What RPC does not know exactly has bounds.
+#[test]
+fn every_number_out_of_its_bounds_is_seen() {
+    for (name, argument, values) in [
+        ("validation:block_connected", 5, [0, 1 << 62]),
+        ("utxocache:flush", 0, [-1, 1 << 62]),
+        ("utxocache:flush", 1, [2, 5]),
+        ("utxocache:flush", 3, [0, 1 << 40]),
+        ("coin_selection:selected_coins", 3, [-(1 << 40), 1 << 40]),
+    ] {
+        for value in values {
+            let mut seen = seen();
+            let mut events = windows(&mut seen).flat_map(|window| &mut window.events);
+            let event = events.find(|event| event.id == id(name)).unwrap();
+            event.args[argument] = Value::Integer(value);
+            drop(events);
+            let said = wrong(&seen, name);
+            assert!(said.contains(&format!(" and is {value}")), "{said}");
+        }
+    }
+}
+
 #[test]
 fn a_swap_is_called_one() {
     let mut seen = seen();

@@ -2,9 +2,11 @@
 
 mod advice;
 mod answers;
+mod misses;
 mod moments;
 mod notes;
 mod pattern;
+mod places;
 pub mod seen;
 
 pub use self::seen::Seen;

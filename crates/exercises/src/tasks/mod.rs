@@ -72,18 +72,4 @@ mod tests {
         let error = task("tsak1").unwrap_err();
         assert_eq!(error.meant, Some("task1"));
     }
-
-    #[test]
-    fn ids_are_unique_and_fit_a_command_line() {
-        for task in TASKS {
-            let mut ids: Vec<_> = task.questions.iter().map(|question| question.id).collect();
-            assert!(
-                ids.iter()
-                    .all(|id| id.bytes().all(|byte| byte.is_ascii_lowercase()))
-            );
-            ids.sort_unstable();
-            ids.dedup();
-            assert_eq!(ids.len(), task.questions.len(), "{}", task.id);
-        }
-    }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-/// Set by Ctrl-C, SIGTERM, SIGHUP, and by a parent that went away. A second signal ends the process at once.
+/// Set by Ctrl-C, SIGTERM, SIGHUP, and by a parent that went away. A second signal ends people's own process at once.
 #[derive(Clone, Debug)]
 pub(crate) struct Cancel {
     flag: Arc<AtomicBool>,
@@ -26,17 +26,33 @@ impl Cancel {
     /// # Errors
     /// When the operating system gives us no handler or socket.
     pub(crate) fn on_signals() -> io::Result<Self> {
+        Self::new(true)
+    }
+
+    /// The same for a process that is not people's own: one Ctrl-C reaches it from the terminal and from sudo too,
+    /// and must not be taken for two. Every further signal is the same wish.
+    ///
+    /// # Errors
+    /// When the operating system gives us no handler or socket.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn on_signals_of_a_parent() -> io::Result<Self> {
+        Self::new(false)
+    }
+
+    fn new(second_ends: bool) -> io::Result<Self> {
         let (wake, waker) = UnixStream::pair()?;
         waker.set_nonblocking(true)?;
         let flag = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             // In this order: the first signal sets the flag, and the second finds it set. Shells tell such an
             // end by 128 and the signal's number.
-            signal_hook::flag::register_conditional_shutdown(
-                signal,
-                128 + signal,
-                Arc::clone(&flag),
-            )?;
+            if second_ends {
+                signal_hook::flag::register_conditional_shutdown(
+                    signal,
+                    128 + signal,
+                    Arc::clone(&flag),
+                )?;
+            }
             signal_hook::flag::register(signal, Arc::clone(&flag))?;
             signal_hook::low_level::pipe::register(signal, waker.try_clone()?)?;
         }

@@ -19,7 +19,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
-    let cancel = Cancel::on_signals().into_diagnostic()?;
+    let cancel = Cancel::on_signals_of_a_parent().into_diagnostic()?;
     let answer = match args.name.as_str() {
         FunctionalTests::NAME => root::answer::<FunctionalTests>(&cancel),
         InterfaceTest::NAME => root::answer::<InterfaceTest>(&cancel),

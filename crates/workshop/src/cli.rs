@@ -214,3 +214,16 @@ pub(crate) fn run() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn every_verb_is_described_without_contradictions() {
+        // A run sees only its own verb's arguments; this describes them all, as completions and manual pages do.
+        Cli::command().debug_assert();
+    }
+}

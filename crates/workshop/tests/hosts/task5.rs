@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use exercises::Verdict;
+use exercises::progress::Progress;
 use exercises::solutions::{Build, Solution, solutions};
 
 use super::desk::Desk;

@@ -13,6 +13,7 @@ fn local_hosts_need_linux() {
 mod hosts {
     mod damage;
     mod desk;
+    mod flow;
     mod footprint;
     mod inventory;
     mod killed;

@@ -2,6 +2,7 @@
 
 pub mod task0;
 pub mod task1;
+pub mod task2;
 pub mod task3;
 pub mod task4;
 pub mod task5;
@@ -15,6 +16,7 @@ use crate::verdict::Verdict;
 pub const TASKS: &[&Task] = &[
     &task0::TASK,
     &task1::TASK,
+    &task2::TASK,
     &task3::TASK,
     &task4::TASK,
     &task5::TASK,

@@ -149,11 +149,21 @@ fn ask_again_and_again(
     }
 }
 
+/// Asks for the peers of the node that is this process.
+pub(crate) fn peers(pid: u32, place: &Place) -> Result<Vec<PeerInfo>, String> {
+    peers_of(&call(pid, place, "getpeerinfo")?)
+}
+
+/// Has the node ask all of its peers whether they are there. It does so in a moment.
+pub(crate) fn ping(pid: u32, place: &Place) -> Result<(), String> {
+    call(pid, place, "ping").map(|_| ())
+}
+
 fn ask(pid: u32, place: &Place) -> Result<Answer, String> {
-    let peers = call(pid, place, "getpeerinfo")?;
+    let peers = peers(pid, place)?;
     let chain = call(pid, place, "getblockchaininfo")?;
     Ok(Answer {
-        peers: peers_of(&peers)?,
+        peers,
         chain: chain_of(&chain),
     })
 }

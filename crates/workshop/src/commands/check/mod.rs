@@ -33,7 +33,7 @@ pub(crate) struct Args {
     evidence: Option<PathBuf>,
 
     /// Judge saved evidence instead of looking. Does not count as an attempt.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["tree", "binary", "base", "script", "answers", "evidence"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["tree", "binary", "base", "script", "answers", "rpc", "evidence"])]
     replay: Option<PathBuf>,
 }
 

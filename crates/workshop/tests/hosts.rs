@@ -22,6 +22,5 @@ mod hosts {
     mod refused;
     mod task3;
     mod task5;
-    mod trace;
     mod workshop;
 }

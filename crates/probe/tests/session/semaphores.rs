@@ -117,11 +117,27 @@ fn semaphore(pid: u32, program: &Path) -> u16 {
     u16::from_le_bytes(value)
 }
 
-/// Where a byte of the file's data lies in a process.
+/// Where a byte of the file's data lies in a process, once it is mapped: a process is told to run its program before
+/// the kernel has mapped it.
 fn address(pid: u32, program: &Path, offset: u64) -> u64 {
-    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    let start = Instant::now();
+    loop {
+        let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+        if let Some(address) = mapped(&maps, program, offset) {
+            return address;
+        }
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "{} is not in:\n{maps}",
+            program.display()
+        );
+        sleep(Duration::from_millis(1));
+    }
+}
+
+fn mapped(maps: &str, program: &Path, offset: u64) -> Option<u64> {
     let hex = |text: &str| u64::from_str_radix(text, 16).unwrap();
-    let found = maps.lines().find_map(|line| {
+    maps.lines().find_map(|line| {
         let mut fields = line.split_whitespace();
         let (start, end) = fields.next()?.split_once('-')?;
         let writable = fields.next()?.contains('w');
@@ -130,6 +146,5 @@ fn address(pid: u32, program: &Path, offset: u64) -> u64 {
         let length = hex(end) - hex(start);
         let here = writable && path == program && (first..first + length).contains(&offset);
         here.then(|| hex(start) + offset - first)
-    });
-    found.unwrap_or_else(|| panic!("{} is not in:\n{maps}", program.display()))
+    })
 }

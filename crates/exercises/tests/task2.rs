@@ -218,7 +218,8 @@ fn what_was_seen_is_what_was_recorded() {
 
 #[test]
 fn what_the_check_cannot_see_is_no_pass_and_no_fault() {
-    let cases: [(fn(&mut Window), &str); 5] = [
+    type Change = fn(&mut Window);
+    let cases: [(Change, &str); 5] = [
         (
             |window| (window.before, window.after) = (vec![], vec![]),
             "unknown: the node has no peer just now",

@@ -145,6 +145,16 @@ impl Observation for Look {
         };
         let start = Instant::now();
         let before = ask()?;
+        if rpc::is_another(pid, &place) {
+            return Err(CouldNot::new(
+                format!(
+                    "another node answers at {} than {}",
+                    place.rpc.unwrap_or_default(),
+                    source.program()
+                ),
+                "name that node's RPC interface, or none: its own options tell where it is",
+            ));
+        }
         let pinged = rpc::ping(pid, &place).is_ok();
         let mut window = Window {
             program: source.program(),

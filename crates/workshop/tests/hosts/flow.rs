@@ -131,8 +131,10 @@ fn a_check_that_is_left_leaves_nothing() {
             "kill -9" => {
                 desk.says("pkill -9 -xf '[^ ]*workshop[^ ]* watch task3'");
             }
-            // The terminal goes away with the connection.
-            _ => watch.child.kill().unwrap(),
+            // The terminal goes away, as it does with a connection.
+            _ => {
+                desk.says("pkill -9 -f '[s]cript -qfec exec .*watch task3'");
+            }
         }
         let status = watch.ends();
         if how == "Ctrl-C" {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::answers::Answers;
-use crate::tasks::{task0, task1, task3, task4, task5};
+use crate::tasks::{task0, task1, task2, task3, task4, task5};
 use crate::verdict::Judged;
 
 /// The format of an evidence file. Raised when an old judge would misread a new file.
@@ -36,6 +36,8 @@ pub enum Seen {
     Task0(task0::Seen),
     /// The built program and what the tools say about it.
     Task1(task1::Seen),
+    /// The node and its peers.
+    Task2(task2::Seen),
     /// The rebuilt program, and a few starts and stops of it.
     Task5(task5::Seen),
     /// A script of the participant's in a run of a unit test.
@@ -50,6 +52,7 @@ impl Seen {
         match self {
             Self::Task0(_) => task0::TASK.id,
             Self::Task1(_) => task1::TASK.id,
+            Self::Task2(_) => task2::TASK.id,
             Self::Task5(_) => task5::TASK.id,
             Self::Task3(_) => task3::TASK.id,
             Self::Task4(_) => task4::TASK.id,

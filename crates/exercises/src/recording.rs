@@ -3,7 +3,7 @@
 //! Several sessions may stand in one file, also interleaved, so every line names its session. The last line of
 //! a session that was killed may be torn; lines that are not understood are passed over and counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -208,6 +208,34 @@ pub fn read(text: &str) -> (BTreeMap<String, Session>, usize) {
 }
 
 impl Session {
+    /// What was connected before the monitor began is known a moment after that.
+    const SETTLED: jiff::SignedDuration = jiff::SignedDuration::from_secs(2);
+
+    /// How many peers were connected at once, each number that there was.
+    pub fn numbers_of_peers(&self) -> BTreeSet<u64> {
+        let Some(last) = self.last else {
+            return BTreeSet::new();
+        };
+        let settled = self
+            .started
+            .and_then(|started| started.checked_add(Self::SETTLED).ok())
+            .map_or(last, |settled| settled.min(last));
+        let changes = self
+            .peers
+            .values()
+            .flat_map(|peer| [peer.from, peer.closed])
+            .flatten()
+            .filter(|at| *at > settled);
+        let at = |moment: Timestamp| {
+            let open = self.peers.values().filter(|peer| {
+                peer.from.is_some_and(|from| from <= moment)
+                    && peer.closed.is_none_or(|closed| closed > moment)
+            });
+            u64::try_from(open.count()).unwrap_or(u64::MAX)
+        };
+        [settled].into_iter().chain(changes).map(at).collect()
+    }
+
     fn add(&mut self, at: Timestamp, what: What) {
         self.last = self.last.max(Some(at));
         match what {
@@ -322,6 +350,38 @@ mod tests {
             lines("7-414", some()).lines().nth(3).unwrap(),
             r#"{"at":"1970-01-01T00:00:04Z","session":"7-414","type":"ping_pong","pid":414,"peer":3,"direction":"outbound","micros":90}"#
         );
+    }
+
+    #[test]
+    fn every_number_of_peers_is_known_once_the_session_has_settled() {
+        let peer = |id| PeerId { pid: 414, peer: id };
+        let known = |id| What::Peer {
+            peer: peer(id),
+            addr: String::new(),
+            connection_type: "inbound".into(),
+            source: Source::Rpc,
+        };
+        let closed = |id| What::Closed {
+            peer: peer(id),
+            evicted: false,
+        };
+        // Two are there at first, told one after the other; one goes, two come.
+        let whats = [
+            What::Start {
+                schema: SCHEMA,
+                program: "bitcoind".into(),
+                tracepoints: vec![],
+            },
+            known(1),
+            known(2),
+            closed(1),
+            known(3),
+            known(4),
+        ];
+        let (sessions, _) = read(&lines("a", whats));
+        let numbers = sessions["a"].numbers_of_peers();
+        assert_eq!(numbers, [1, 2, 3].into());
+        assert_eq!(Session::default().numbers_of_peers(), BTreeSet::new());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-/// Set by Ctrl-C, SIGTERM, SIGHUP, and by a parent that went away.
+/// Set by Ctrl-C, SIGTERM, SIGHUP, and by a parent that went away. A second signal ends people's own process at once.
 #[derive(Clone, Debug)]
 pub(crate) struct Cancel {
     flag: Arc<AtomicBool>,
@@ -29,12 +29,13 @@ impl Cancel {
         Self::new(true)
     }
 
-    /// Takes over the signals of a process that cleans up whatever comes: the kernel sends a lost terminal's
-    /// SIGHUP to all of its processes, and sudo passes its own on, so that a second signal is nobody's impatience.
+    /// The same for a process that is not people's own: one Ctrl-C reaches it from the terminal and from sudo too,
+    /// and must not be taken for two. Every further signal is the same wish.
     ///
     /// # Errors
     /// When the operating system gives us no handler or socket.
-    pub(crate) fn on_signals_of_many() -> io::Result<Self> {
+    #[cfg(target_os = "linux")]
+    pub(crate) fn on_signals_of_a_parent() -> io::Result<Self> {
         Self::new(false)
     }
 
@@ -43,9 +44,9 @@ impl Cancel {
         waker.set_nonblocking(true)?;
         let flag = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM, SIGHUP] {
+            // In this order: the first signal sets the flag, and the second finds it set. Shells tell such an
+            // end by 128 and the signal's number.
             if second_ends {
-                // In this order: the first signal sets the flag, and the second finds it set. Shells tell such
-                // an end by 128 and the signal's number.
                 signal_hook::flag::register_conditional_shutdown(
                     signal,
                     128 + signal,

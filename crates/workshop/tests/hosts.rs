@@ -13,12 +13,14 @@ fn local_hosts_need_linux() {
 mod hosts {
     mod damage;
     mod desk;
+    mod flow;
     mod footprint;
     mod inventory;
     mod killed;
     mod monitor;
     mod participant;
     mod refused;
+    mod task2;
     mod task3;
     mod task4;
     mod task5;

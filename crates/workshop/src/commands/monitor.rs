@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anstream::{AutoStream, ColorChoice};
 use miette::{IntoDiagnostic as _, WrapErr as _};
 
+use super::participant::rpc_place;
 use super::trace::quantity::duration;
 use crate::cli::{Outcome, Result};
 use crate::monitor::owner::Owner;
@@ -45,7 +46,7 @@ pub(crate) struct Args {
     no_record: bool,
 
     /// Where the node's RPC interface is, instead of what its own options say.
-    #[arg(long, value_name = "HOST:PORT", value_parser = place)]
+    #[arg(long, value_name = "HOST:PORT", value_parser = rpc_place)]
     rpc: Option<String>,
 
     /// The cookie file to log in there.
@@ -130,34 +131,4 @@ fn record(
     Ok(recorder
         .map(Some)
         .map_err(|error| format!("{}: {error}", path.display())))
-}
-
-/// `HOST:PORT`, also as the URL that other tools take.
-fn place(text: &str) -> std::result::Result<String, String> {
-    let place = text
-        .strip_prefix("http://")
-        .unwrap_or(text)
-        .trim_end_matches('/');
-    let port = place
-        .rsplit_once(':')
-        .and_then(|(_, port)| port.parse::<u16>().ok());
-    match port {
-        Some(_) if !place.contains(['/', '@']) => Ok(place.to_owned()),
-        _ => Err("write host and port, such as 127.0.0.1:8332".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_are_read() {
-        assert_eq!(
-            place("http://127.0.0.1:8332/").as_deref(),
-            Ok("127.0.0.1:8332")
-        );
-        assert_eq!(place("[::1]:8332").as_deref(), Ok("[::1]:8332"));
-        assert!(place("localhost").is_err() && place("http://u:p@h:1").is_err());
-    }
 }

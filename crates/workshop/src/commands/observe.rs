@@ -4,7 +4,7 @@
 use miette::IntoDiagnostic as _;
 
 use crate::cli::{Outcome, Result};
-use crate::gather::task3;
+use crate::gather::{task2, task3};
 use crate::live::cancel::Cancel;
 use crate::live::functional::FunctionalTests;
 use crate::live::interface::InterfaceTest;
@@ -19,10 +19,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
-    let cancel = Cancel::on_signals_of_many().into_diagnostic()?;
+    let cancel = Cancel::on_signals_of_a_parent().into_diagnostic()?;
     let answer = match args.name.as_str() {
         FunctionalTests::NAME => root::answer::<FunctionalTests>(&cancel),
         InterfaceTest::NAME => root::answer::<InterfaceTest>(&cancel),
+        task2::Look::NAME => root::answer::<task2::Look>(&cancel),
         task3::Trace::NAME => root::answer::<task3::Trace>(&cancel),
         Starts::NAME => root::answer::<Starts>(&cancel),
         other => {

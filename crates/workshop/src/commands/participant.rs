@@ -31,6 +31,14 @@ pub(crate) struct Look {
     /// The file of answers, instead of ~/workshop/answers.yaml.
     #[arg(long, value_name = "FILE")]
     pub(crate) answers: Option<PathBuf>,
+
+    /// Where the RPC interface of the node of task2 is, instead of what its own options say.
+    #[arg(long, value_name = "HOST:PORT", value_parser = rpc_place)]
+    rpc: Option<String>,
+
+    /// The cookie file to log in there.
+    #[arg(long, value_name = "FILE", requires = "rpc")]
+    cookie: Option<PathBuf>,
 }
 
 impl Look {
@@ -40,6 +48,9 @@ impl Look {
             binary: self.binary.clone(),
             base: self.base.clone(),
             script: self.script.clone(),
+            answers: self.answers.clone(),
+            rpc: self.rpc.clone(),
+            cookie: self.cookie.clone(),
         }
     }
 }
@@ -112,4 +123,34 @@ pub(crate) fn context(host: &Host, tree: Option<&Path>) -> Context {
 /// A moment, as it is told.
 pub(crate) fn clock(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// `HOST:PORT`, also as the URL that other tools take.
+pub(crate) fn rpc_place(text: &str) -> std::result::Result<String, String> {
+    let place = text
+        .strip_prefix("http://")
+        .unwrap_or(text)
+        .trim_end_matches('/');
+    let port = place
+        .rsplit_once(':')
+        .and_then(|(_, port)| port.parse::<u16>().ok());
+    match port {
+        Some(_) if !place.contains(['/', '@']) => Ok(place.to_owned()),
+        _ => Err("write host and port, such as 127.0.0.1:8332".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_read() {
+        assert_eq!(
+            rpc_place("http://127.0.0.1:8332/").as_deref(),
+            Ok("127.0.0.1:8332")
+        );
+        assert_eq!(rpc_place("[::1]:8332").as_deref(), Ok("[::1]:8332"));
+        assert!(rpc_place("localhost").is_err() && rpc_place("http://u:p@h:1").is_err());
+    }
 }

@@ -3,6 +3,8 @@
 mod task0;
 pub(crate) mod task1;
 #[cfg(target_os = "linux")]
+pub(crate) mod task2;
+#[cfg(target_os = "linux")]
 pub(crate) mod task3;
 #[cfg(target_os = "linux")]
 mod task4;
@@ -31,6 +33,12 @@ pub(crate) struct Places {
     pub(crate) base: Option<PathBuf>,
     /// The script, instead of the participant's.
     pub(crate) script: Option<PathBuf>,
+    /// The file of answers, instead of the participant's.
+    pub(crate) answers: Option<PathBuf>,
+    /// Where the node's RPC interface is, as `HOST:PORT`, instead of what its own options say.
+    pub(crate) rpc: Option<String>,
+    /// The cookie file to log in there.
+    pub(crate) cookie: Option<PathBuf>,
 }
 
 /// Why there is no evidence.
@@ -61,6 +69,8 @@ pub(crate) fn evidence(
     let seen = match task.id {
         "task0" => Seen::Task0(task0::look(host, cancel)),
         "task1" => Seen::Task1(task1::look(host, places, &answers, cancel, doing)),
+        #[cfg(target_os = "linux")]
+        "task2" => Seen::Task2(task2::look(host, places, cancel, doing)),
         #[cfg(target_os = "linux")]
         "task3" => Seen::Task3(Box::new(task3::look(host, places, &answers, cancel, doing))),
         #[cfg(target_os = "linux")]

@@ -149,11 +149,43 @@ fn ask_again_and_again(
     }
 }
 
+/// Asks for the peers of the node that is this process.
+pub(crate) fn peers(pid: u32, place: &Place) -> Result<Vec<PeerInfo>, String> {
+    peers_of(&call(pid, place, "getpeerinfo")?)
+}
+
+/// Whether another node answers at a named place than this process: its log is no open file of the process.
+pub(crate) fn is_another(pid: u32, place: &Place) -> bool {
+    #[derive(Deserialize)]
+    struct Info {
+        logpath: PathBuf,
+    }
+    if place.rpc.is_none() {
+        // Asked by the process's own options.
+        return false;
+    }
+    let info = call(pid, place, "getrpcinfo").ok();
+    let log = info.and_then(|text| serde_json::from_str::<Info>(&text).ok());
+    let files = std::fs::read_dir(format!("/proc/{pid}/fd"));
+    match (log, files) {
+        // A node may write none, and one of before version 0.21 does not tell.
+        (Some(Info { logpath }), Ok(files)) if logpath.exists() => !files
+            .filter_map(Result::ok)
+            .any(|file| std::fs::read_link(file.path()).is_ok_and(|file| file == logpath)),
+        _ => false,
+    }
+}
+
+/// Has the node ask all of its peers whether they are there. It does so in a moment.
+pub(crate) fn ping(pid: u32, place: &Place) -> Result<(), String> {
+    call(pid, place, "ping").map(|_| ())
+}
+
 fn ask(pid: u32, place: &Place) -> Result<Answer, String> {
-    let peers = call(pid, place, "getpeerinfo")?;
+    let peers = peers(pid, place)?;
     let chain = call(pid, place, "getblockchaininfo")?;
     Ok(Answer {
-        peers: peers_of(&peers)?,
+        peers,
         chain: chain_of(&chain),
     })
 }

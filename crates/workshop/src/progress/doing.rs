@@ -103,12 +103,14 @@ impl Shared {
         if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>3} {wide_msg}") {
             bar.set_style(style);
         }
-        loop {
-            bar.set_message(what);
-            bar.tick();
-            match self.after(FRAME) {
-                Some(now) => what = now,
-                None => break,
+        bar.set_message(what.clone());
+        while let Some(now) = self.after(FRAME) {
+            // Either of them draws.
+            if now == what {
+                bar.tick();
+            } else {
+                bar.set_message(now.clone());
+                what = now;
             }
         }
         bar.finish_and_clear();

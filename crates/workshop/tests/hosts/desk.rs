@@ -97,6 +97,11 @@ impl Desk {
         format!("{} {arguments}", self.program)
     }
 
+    /// The participant's program there.
+    pub(super) fn program(&self) -> &str {
+        &self.program
+    }
+
     /// `workshop check …` as a command line.
     pub(super) fn check(&self, arguments: &str) -> String {
         let tree = self.tree.as_ref();

@@ -6,7 +6,7 @@ pub(super) mod verdict;
 use std::path::{Path, PathBuf};
 
 use exercises::verdict::{State, Verdict};
-use exercises::{Evidence, Task, judge};
+use exercises::{Evidence, TASKS, Task, judge};
 use miette::{IntoDiagnostic as _, WrapErr as _};
 use serde::Serialize;
 
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     evidence: Option<PathBuf>,
 
     /// Judge saved evidence instead of looking. Does not count as an attempt.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["tree", "binary", "base", "script", "answers", "evidence"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["tree", "binary", "base", "script", "answers", "rpc", "evidence"])]
     replay: Option<PathBuf>,
 }
 
@@ -61,8 +61,25 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
         output.document("check", &Document { verdict: &verdict })?;
     } else {
         output.text(&verdict::render(&verdict))?;
+        if args.replay.is_none() {
+            tell_what_is_next(&verdict, output);
+        }
     }
     Ok(outcome(verdict.verdict))
+}
+
+/// After a task has passed: the one that one is at now. What cannot be read has been told.
+pub(super) fn tell_what_is_next(verdict: &Verdict, output: &Output) {
+    if verdict.verdict != State::Passed {
+        return;
+    }
+    let next = progress::read(output)
+        .ok()
+        .and_then(|progress| Some(progress.at(TASKS.iter().map(|task| task.id))?.to_owned()));
+    match next {
+        Some(next) => output.remark(format_args!("next: workshop show {next}")),
+        None => output.remark("that was the last task"),
+    }
 }
 
 pub(super) fn outcome(state: State) -> Outcome {

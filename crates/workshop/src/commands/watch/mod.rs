@@ -11,7 +11,7 @@ use exercises::{Task, judge};
 use miette::IntoDiagnostic as _;
 
 use self::changes::Files;
-use super::check::{Document, count, look, outcome, verdict};
+use super::check::{Document, count, look, outcome, tell_what_is_next, verdict};
 use super::participant::{Look, task_or_current};
 use crate::cancel::Cancel;
 use crate::cli::{Outcome, Result};
@@ -72,13 +72,17 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
             break;
         }
     }
+    let no_longer = || output.remark(format_args!("no longer watching {}", task.id));
     let Some(verdict) = last else {
+        no_longer();
         return Ok(Outcome::CouldNot);
     };
     if output.json() {
         output.document("watch", &Document { verdict: &verdict })?;
-    } else if cancel.is_set() {
-        output.remark(format_args!("no longer watching {}", task.id));
+    } else if verdict.verdict == State::Passed {
+        tell_what_is_next(&verdict, output);
+    } else {
+        no_longer();
     }
     Ok(outcome(verdict.verdict))
 }

@@ -7,6 +7,7 @@ use provisioner::participants::{Refusal, is_private};
 
 use crate::commands;
 use crate::diagnostic;
+use crate::nss;
 use crate::output::{self, Output};
 
 /// Servers for people who learn on real machines.
@@ -161,6 +162,10 @@ pub(crate) fn run() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    // It reads /etc/nsswitch.conf. A listing looks nobody up, and that would be a thirtieth of its time.
+    if !matches!(cli.command, Command::Tracepoints(_)) {
+        nss::only_what_is_linked_in();
+    }
     match cli.color {
         Color::Auto => {}
         Color::Always => anstream::ColorChoice::Always.write_global(),

@@ -17,6 +17,5 @@ mod participant;
 mod progress;
 
 fn main() -> std::process::ExitCode {
-    nss::only_what_is_linked_in();
     cli::run()
 }

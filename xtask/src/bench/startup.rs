@@ -15,7 +15,7 @@ const DEBUG_BINARY: u64 = 300 << 20;
 const RUNS: usize = 101;
 
 /// bpftrace takes some fifty times as long.
-const BPFTRACE_RUNS: usize = 5;
+const BPFTRACE_RUNS: usize = 21;
 
 /// Measures with `binary`, and with the same one as large as a build with debug information.
 pub(super) fn measure(workshop: &Path, binary: &Path) -> Result {

@@ -1,11 +1,14 @@
 //! The tracepoint interface that Bitcoin Core documents: from a tree's `doc/tracing.md`, or from our own
 //! table where a tree has none.
 
+mod table;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use self::table::ROWS;
 use crate::profile::Version;
 use crate::tracepoint::Tracepoint;
 
@@ -103,29 +106,6 @@ impl fmt::Display for ArgType {
     }
 }
 
-const TABLE: &str = include_str!("../data/tracepoints.json");
-
-#[derive(Deserialize)]
-struct Table<'a> {
-    #[serde(borrow)]
-    tracepoints: Vec<Row<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Row<'a> {
-    id: Tracepoint,
-    since: u32,
-    #[serde(borrow)]
-    args: Vec<(&'a str, ArgType)>,
-}
-
-fn table() -> Vec<Row<'static>> {
-    serde_json::from_str::<Table>(TABLE)
-        .map(|table| table.tracepoints)
-        // A test reads the table; what is compiled in cannot be damaged later.
-        .unwrap_or_default()
-}
-
 impl Interface {
     /// What our own table says about a version; about the newest when it is not known.
     pub fn of_version(version: Option<Version>) -> Self {
@@ -133,15 +113,15 @@ impl Interface {
             Some(Version { major }) => format!("the documentation of Bitcoin Core {major}"),
             None => "the documentation of Bitcoin Core".to_owned(),
         };
-        let tracepoints = table()
-            .into_iter()
+        let tracepoints = ROWS
+            .iter()
             .filter(|row| version.is_none_or(|version| row.since <= version.major))
             .map(|row| Documented {
-                id: row.id,
+                id: Tracepoint::new(row.context, row.event),
                 args: row
                     .args
-                    .into_iter()
-                    .map(|(name, kind)| DocumentedArg {
+                    .iter()
+                    .map(|&(name, kind)| DocumentedArg {
                         name: name.into(),
                         kind: Some(kind),
                     })
@@ -157,7 +137,6 @@ impl Interface {
     /// What a tree's `doc/tracing.md` says: each heading that names a tracepoint, and the numbered list below
     /// it. `None` when it names none, which no version's document does.
     pub fn from_markdown(text: &str) -> Option<Self> {
-        let known = table();
         let mut tracepoints: Vec<Documented> = Vec::new();
         let mut fenced = false;
         let mut inside = false;
@@ -188,7 +167,7 @@ impl Interface {
             }
         }
         for tracepoint in &mut tracepoints {
-            name_as_known(tracepoint, &known);
+            name_as_known(tracepoint);
         }
         (!tracepoints.is_empty()).then(|| Self {
             source: "doc/tracing.md".to_owned(),
@@ -237,11 +216,14 @@ fn argument(item: &str) -> DocumentedArg {
 }
 
 /// The document describes its arguments, our table names them; names are kept where both mean the same list.
-fn name_as_known(tracepoint: &mut Documented, known: &[Row<'static>]) {
-    let Some(row) = known.iter().find(|row| row.id == tracepoint.id) else {
+fn name_as_known(tracepoint: &mut Documented) {
+    let Some(row) = ROWS
+        .iter()
+        .find(|row| row.context == tracepoint.id.context && row.event == tracepoint.id.event)
+    else {
         return;
     };
-    for (arg, (name, kind)) in tracepoint.args.iter_mut().zip(&row.args) {
+    for (arg, (name, kind)) in tracepoint.args.iter_mut().zip(row.args) {
         // Another type at that place: the document's list is another one from here on.
         if arg.kind.is_some_and(|documented| documented != *kind) {
             return;

@@ -298,6 +298,9 @@ impl Session {
     /// Looks whether the file was replaced or rebuilt, and hooks the new one; counting goes on where it was.
     /// Returns whether it did. A file that is being written is left for the next look.
     ///
+    /// A program that was rewritten in place, as `cp` does it, must not be run before this has returned: the kernel goes
+    /// on to put breakpoints where call sites were. Linkers make a new file.
+    ///
     /// # Errors
     /// When the new file no longer has what is traced, has it with another sign, or cannot be hooked. The next look
     /// tries again.

@@ -9,8 +9,7 @@ use probe::usdt::Machine;
 use probe::{Condition, Error, Key, Linear, Part, Probe, Session, Target};
 
 use crate::mode::needs_root;
-use crate::programs::run;
-use crate::tracee::{Tracee, compiled, example, folder, id, own};
+use crate::tracee::{Tracee, compiled, example, folder, id, output, own, run};
 
 fn threads() -> PathBuf {
     own(&compiled("threads", &[]))
@@ -249,11 +248,12 @@ fn files_that_are_no_programs() {
 #[test]
 fn processes_that_are_not_there() {
     needs_root();
-    let mut ended = Command::new("true").spawn().unwrap();
-    ended.wait().unwrap();
+    let ended = Tracee::start(&mut Command::new("true"));
+    let number = ended.pid();
+    ended.end();
     // The last is a kernel thread, which has no program.
     assert_eq!(fs::read_to_string("/proc/2/comm").unwrap(), "kthreadd\n");
-    for pid in [ended.id(), 0, u32::MAX, 2] {
+    for pid in [number, 0, u32::MAX, 2] {
         let error = refused(&Target::Pid(pid), [tick()]);
         assert_eq!(error.to_string(), format!("cannot look at process {pid}"));
         assert!(error.help().unwrap().to_string().contains("kernel threads"));
@@ -266,16 +266,14 @@ fn rights_that_are_missing() {
     let program = threads();
     // Root without capabilities is no root.
     let with = |capabilities: &str| -> Output {
-        Command::new("setpriv")
-            .args([
-                "--inh-caps=-all",
-                &format!("--bounding-set=-all{capabilities}"),
-            ])
-            .arg(example("count"))
-            .arg(&program)
-            .args(["threads:tick", "0"])
-            .output()
-            .unwrap()
+        output(
+            Command::new("setpriv")
+                .arg("--inh-caps=-all")
+                .arg(format!("--bounding-set=-all{capabilities}"))
+                .arg(example("count"))
+                .arg(&program)
+                .args(["threads:tick", "0"]),
+        )
     };
     for (capabilities, missing) in [
         ("", "CAP_BPF and CAP_PERFMON"),

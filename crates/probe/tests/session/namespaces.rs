@@ -12,7 +12,7 @@ use crate::tracee::{Tracee, id};
 const THREADS: u64 = 2;
 const EVENTS: u64 = 100;
 
-in_every_mode! { by_path by_pid }
+in_most_modes! { by_path by_pid }
 
 /// Counted, and its numbers are told to be the machine's.
 fn by_path(mode: Mode) {

@@ -6,7 +6,7 @@ use crate::mode::Mode;
 use crate::tracee::{Tracee, id};
 use std::process::Command;
 
-in_every_mode! { texts byte_arrays keys }
+in_most_modes! { texts byte_arrays keys }
 
 /// What `parts.c` has behind an address.
 enum Memory {
@@ -82,9 +82,19 @@ fn bytes_calls() -> Vec<(Memory, u64)> {
 }
 
 fn texts(mode: Mode) {
-    // The last is the longest that goes, in an event of the large kind.
-    let capacities = [1_u16, 8, 16, 17, 128, 4096];
-    let requests = capacities.map(|capacity| Part::Text { arg: 0, capacity });
+    // 4096 is the longest that goes, in an event of the large kind.
+    let mut capacities = vec![8_u16, 4096];
+    // Perf events are slow to close.
+    if !mode.perf_events {
+        capacities.extend([1, 16, 17, 128]);
+    }
+    let requests = capacities.iter();
+    let requests: Vec<_> = requests
+        .map(|capacity| Part::Text {
+            arg: 0,
+            capacity: *capacity,
+        })
+        .collect();
     streamed(mode, "parts:text", &requests, |at, request| {
         let capacity = capacities[request].into();
         (text_calls()[at].text(capacity), None)
@@ -92,12 +102,18 @@ fn texts(mode: Mode) {
 }
 
 fn byte_arrays(mode: Mode) {
-    let requests = [(32, Some(1)), (4096, Some(1)), (32, None), (128, None)];
-    let parts = requests.map(|(capacity, length_arg)| Part::Bytes {
-        arg: 0,
-        capacity,
-        length_arg,
-    });
+    let mut requests = vec![(32, Some(1)), (128, None)];
+    if !mode.perf_events {
+        requests.extend([(4096, Some(1)), (32, None)]);
+    }
+    let parts = requests.iter();
+    let parts: Vec<_> = parts
+        .map(|(capacity, length_arg)| Part::Bytes {
+            arg: 0,
+            capacity: *capacity,
+            length_arg: *length_arg,
+        })
+        .collect();
     streamed(mode, "parts:bytes", &parts, |at, request| {
         let (capacity, length_arg) = requests[request];
         let (memory, length) = &bytes_calls()[at];

@@ -14,7 +14,7 @@ use crate::tracee::{Tracee, copy, id};
 const THREADS: u64 = 4;
 const EVENTS: u64 = 50;
 
-in_every_mode! { one_of_two its_end a_reused_number a_file_that_was_replaced }
+in_most_modes! { one_of_two its_end a_reused_number a_file_that_was_replaced }
 
 fn one_of_two(mode: Mode) {
     let program = mode.program("threads");

@@ -9,14 +9,16 @@ use miette::Diagnostic as _;
 use probe::{Error, Probe, Session, Target, Value};
 
 use crate::mode::Mode;
-use crate::programs::run;
 use crate::tick::{LARGE, SMALL, Tick};
-use crate::tracee::{Tracee, compiled, id, overwrite, own};
+use crate::tracee::{Tracee, alone, compiled, id, overwrite, own, run};
 
 const THREADS: u64 = 2;
 const EVENTS: u64 = 100;
 
-in_every_mode! { by_rename with_other_operands in_place half_written without_the_tracepoint without_any with_another_sign }
+in_most_modes! { by_rename with_other_operands in_place }
+
+// Nothing is hooked in these until the program is right again.
+in_link_modes! { half_written without_the_tracepoint without_any with_another_sign }
 
 /// The linker writes another file and gives it the name.
 fn by_rename(mode: Mode) {
@@ -32,7 +34,7 @@ fn with_other_operands(mode: Mode) {
     let mut session = mode.attach(&Target::path(&program), [done.sum(0).sum(1).stream([])]);
     ran(&program);
     fs::rename(rebuilt(mode), &program).unwrap();
-    assert!(session.follow().unwrap(), "not followed");
+    assert!(alone(|| session.follow().unwrap()), "not followed");
     ran(&program);
     session.stop().unwrap();
     let counted = &session.counted().unwrap().probes[0];
@@ -153,7 +155,8 @@ fn ran(program: &Path) {
 
 /// The rebuilt program is followed, and its events are counted with those before.
 fn goes_on(session: &mut Session, program: &Path) {
-    assert!(session.follow().unwrap(), "not followed");
+    // Rewritten in place, it would run into breakpoints where call sites were before.
+    assert!(alone(|| session.follow().unwrap()), "not followed");
     assert!(!session.follow().unwrap(), "followed twice");
     ran(program);
     session.stop().unwrap();

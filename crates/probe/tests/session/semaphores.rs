@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use probe::{Probe, Target, usdt};
 
 use crate::mode::Mode;
-use crate::tracee::{Tracee, example, id};
+use crate::tracee::{Tracee, alone, example, id};
 
 #[test]
 fn raised_while_attached_by_one_link() {
@@ -44,13 +44,13 @@ fn raised_while_attached(perf_events: bool) {
     let later = Tracee::threads(&program, 1, 1);
     assert!(semaphore(later.pid(), &program) > 0);
     let by_pid = mode.attach(&Target::Pid(tracee.pid()), [tick()]);
-    drop(by_path);
+    alone(|| drop(by_path));
     // Where nobody traces any more, and where somebody does.
-    lowered(other.pid(), &program);
-    lowered(later.pid(), &program);
+    assert_eq!(semaphore(other.pid(), &program), 0);
+    assert_eq!(semaphore(later.pid(), &program), 0);
     assert!(semaphore(tracee.pid(), &program) > 0);
-    drop(by_pid);
-    lowered(tracee.pid(), &program);
+    alone(|| drop(by_pid));
+    assert_eq!(semaphores(), [0, 0]);
 }
 
 #[test]
@@ -78,8 +78,12 @@ fn lowered_when_the_tracer_is_killed(options: &[&str]) {
             .arg(&program)
             .args(["threads:tick", "3600"]),
     );
+    let sites = match mode.perf_events {
+        true => "1 call site",
+        false => "2 call sites",
+    };
     let expected = format!(
-        "counting threads:tick of {} at 2 call sites\n",
+        "counting threads:tick of {} at {sites}\n",
         program.display()
     );
     assert_eq!(tracer.line(), expected);
@@ -87,22 +91,18 @@ fn lowered_when_the_tracer_is_killed(options: &[&str]) {
 
     // SIGKILL: it has no chance to clean up.
     drop(tracer);
-    lowered(tracee.pid(), &program);
-    // And it works for the next.
-    let session = mode.attach(&Target::path(&program), [Probe::new(id("threads:tick"))]);
-    tracee.fire();
-    assert_eq!(session.finish().unwrap().probes[0].events, 1);
-    lowered(tracee.pid(), &program);
-}
-
-/// Waits until the semaphore is down again. That is when the last file descriptor is closed, and a process that
-/// another test is just starting has a copy of each until it runs its own program.
-fn lowered(pid: u32, program: &Path) {
+    // The kernel cleans up when it comes to it.
     let patience = Instant::now() + Duration::from_secs(60);
-    while semaphore(pid, program) != 0 {
+    while semaphore(tracee.pid(), &program) != 0 {
         assert!(Instant::now() < patience, "the semaphore stays raised");
         sleep(Duration::from_millis(1));
     }
+    // And it works for the next.
+    let session = mode.attach(&Target::path(&program), [Probe::new(id("threads:tick"))]);
+    tracee.fire();
+    let counted = alone(|| session.finish().unwrap());
+    assert_eq!(counted.probes[0].events, 1);
+    assert_eq!(semaphore(tracee.pid(), &program), 0);
 }
 
 /// The semaphore of `threads:tick` in a process's memory, which is only read.

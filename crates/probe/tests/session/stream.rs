@@ -12,7 +12,7 @@ use crate::tracee::{Tracee, id};
 
 const THREADS: u64 = 2;
 
-in_every_mode! { every_event_in_order flood flood_of_large_events }
+in_most_modes! { every_event_in_order flood flood_of_large_events }
 
 fn every_event_in_order(mode: Mode) {
     const EVENTS: u64 = 2000;

@@ -55,18 +55,20 @@ static uint64_t mixed(uint64_t x)
     if (ACTIVE(threads, tick))                                                                           \
     STAP_PROBE8(threads, tick, wide, large, small, key, word, hash, sequence, tid)
 
-/* Two call sites, with operands of their own. */
+/* Two call sites, with operands of their own, or with -DONE_SITE only the first. */
 static __attribute__((noinline)) void even(int64_t wide, uint64_t large, small_type small, uint8_t key,
     const char *word, const uint8_t *hash, uint64_t sequence, int32_t tid)
 {
     TICK;
 }
 
+#ifndef ONE_SITE
 static __attribute__((noinline)) void odd(int32_t tid, uint64_t sequence, const uint8_t *hash, const char *word,
     uint8_t key, small_type small, uint64_t large, int64_t wide)
 {
     TICK;
 }
+#endif
 
 static __attribute__((noinline)) void done(int32_t threads, int64_t events)
 {
@@ -93,10 +95,12 @@ static void batch(struct thread *thread)
         uint8_t key = 255 - (x >> 8) % 16;
         const char *word = words[(x >> 16) % WORDS];
         const uint8_t *hash = hashes[(x >> 24) % HASHES];
-        if (n % 2 == 0)
-            even(wide, large, small, key, word, hash, n, tid);
-        else
+#ifndef ONE_SITE
+        if (n % 2 == 1)
             odd(tid, n, hash, word, key, small, large, wide);
+        else
+#endif
+            even(wide, large, small, key, word, hash, n, tid);
     }
 }
 

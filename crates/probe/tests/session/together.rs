@@ -9,7 +9,7 @@ use crate::tracee::{Tracee, id};
 const THREADS: u64 = 2;
 const EVENTS: u64 = 1000;
 
-in_every_mode! { two_sessions }
+in_most_modes! { two_sessions }
 
 fn two_sessions(mode: Mode) {
     let program = mode.program("threads");

@@ -5,14 +5,14 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use probe::usdt::ProbeId;
 
 use crate::mode::needs_root;
-use crate::programs::{FOLDER, compile, run};
+use crate::programs::{self, FOLDER};
 use crate::sdt;
 
 /// The generated program's source, as a file.
@@ -21,6 +21,32 @@ static SDT: LazyLock<PathBuf> = LazyLock::new(|| {
     fs::write(&source, sdt::fixture().source).unwrap();
     source
 });
+
+/// Held shared while a process is started, alone while a session lets go. A process that is just being started has
+/// copies of all our file descriptors until it runs its own program: what they hold stays hooked meanwhile.
+static STARTING: RwLock<()> = RwLock::new(());
+
+fn starting() -> RwLockReadGuard<'static, ()> {
+    STARTING.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Does what has to have unhooked something when it returns.
+pub(crate) fn alone<T>(unhook: impl FnOnce() -> T) -> T {
+    let _alone = STARTING.write().unwrap_or_else(PoisonError::into_inner);
+    unhook()
+}
+
+/// Runs a program that succeeds.
+pub(crate) fn run(command: &mut Command) {
+    let _starting = starting();
+    programs::run(command);
+}
+
+/// Runs a program to its end.
+pub(crate) fn output(command: &mut Command) -> Output {
+    let _starting = starting();
+    command.output().unwrap()
+}
 
 /// A tracepoint by its name.
 pub(crate) fn id(name: &str) -> ProbeId {
@@ -41,7 +67,8 @@ pub(crate) fn compiled(name: &str, flags: &[&str]) -> PathBuf {
         // What a test says itself comes last, and wins.
         let flags = [&["-O2", "-pthread"], flags].concat();
         make_folder(&FOLDER.join(key));
-        compile("cc", &format!("{key}/{name}"), &source, &flags)
+        let _starting = starting();
+        programs::compile("cc", &format!("{key}/{name}"), &source, &flags)
     });
     program.clone()
 }
@@ -127,6 +154,7 @@ impl Tracee {
 
     /// Starts a program.
     pub(crate) fn start(command: &mut Command) -> Self {
+        let _starting = starting();
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -4,15 +4,15 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::answers::Answers;
-use crate::tasks::{task0, task1, task3, task5};
+use crate::tasks::{task0, task1, task3, task4, task5};
 use crate::verdict::Judged;
 
 /// The format of an evidence file. Raised when an old judge would misread a new file.
 pub const SCHEMA: u32 = 1;
 
-/// One check's evidence.
+/// One check's evidence. `S` is what was observed: [`Seen`] for the tasks of this crate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Evidence {
+pub struct Evidence<S = Seen> {
     /// [`SCHEMA`] of the program that wrote it.
     pub schema: u32,
     /// The version of that program.
@@ -25,7 +25,7 @@ pub struct Evidence {
     /// The answers as they were then.
     pub answers: Answers,
     /// What was observed.
-    pub seen: Seen,
+    pub seen: S,
 }
 
 /// What was observed, by task.
@@ -40,6 +40,8 @@ pub enum Seen {
     Task5(task5::Seen),
     /// A script of the participant's in a run of a unit test.
     Task3(Box<task3::Seen>),
+    /// What became of the interface tests.
+    Task4(task4::Seen),
 }
 
 impl Seen {
@@ -50,6 +52,7 @@ impl Seen {
             Self::Task1(_) => task1::TASK.id,
             Self::Task5(_) => task5::TASK.id,
             Self::Task3(_) => task3::TASK.id,
+            Self::Task4(_) => task4::TASK.id,
         }
     }
 }

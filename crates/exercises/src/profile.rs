@@ -28,6 +28,8 @@ pub struct Profile {
     pub plain_call: &'static str,
     /// The client, from the top of the tree.
     pub client: &'static str,
+    /// Where the functional tests are run, from the top of the tree.
+    pub functional_tests: &'static str,
     /// The file at the top of the tree that only this line has.
     pub build_system: &'static str,
 }
@@ -45,6 +47,7 @@ pub const AUTOTOOLS: Profile = Profile {
     build_node: "make -C src bitcoind",
     plain_call: "TRACE(context, event)",
     client: "src/bitcoin-cli",
+    functional_tests: "test/functional",
     build_system: "configure.ac",
 };
 
@@ -61,6 +64,7 @@ pub const CMAKE: Profile = Profile {
     build_node: "cmake --build build --target bitcoind",
     plain_call: "TRACEPOINT(context, event)",
     client: "build/bin/bitcoin-cli",
+    functional_tests: "build/test/functional",
     build_system: "CMakeLists.txt",
 };
 

@@ -1,4 +1,4 @@
-//! The text of a task: its template, filled with what the participant's server is like.
+//! The texts of a task: prose, starters and hints, filled with what the participant's server is like.
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -6,9 +6,9 @@ use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
 use crate::profile::Profile;
-use crate::task::{Question, Task};
+use crate::task::{Question, Starter, Task};
 
-/// What a task's template may name.
+/// What a task's templates may name.
 #[derive(Clone, Debug, Serialize)]
 pub struct Context {
     /// The host's word, when it is a workshop's.
@@ -17,6 +17,8 @@ pub struct Context {
     pub tree: String,
     /// The line of Bitcoin Core.
     pub profile: &'static Profile,
+    /// Whether the tree has Bitcoin Core's functional tests.
+    pub functional_tests: bool,
 }
 
 #[derive(Serialize)]
@@ -30,7 +32,7 @@ struct Full<'a> {
 
 /// A template of ours is wrong, or names what it is not given.
 #[derive(Debug, thiserror::Error)]
-#[error("the text of {task} cannot be made")]
+#[error("a text of {task} cannot be made")]
 pub struct BadTemplate {
     task: &'static str,
     source: minijinja::Error,
@@ -40,7 +42,39 @@ pub struct BadTemplate {
 ///
 /// # Errors
 /// When the template is wrong; a test renders each of them.
-pub fn render(task: &Task, context: &Context) -> Result<String, BadTemplate> {
+pub fn render<S>(task: &Task<S>, context: &Context) -> Result<String, BadTemplate> {
+    fill(task.template, task, context)
+}
+
+/// One of the task's starters.
+///
+/// # Errors
+/// When the template is wrong; a test renders each of them.
+pub fn starter<S>(
+    starter: &Starter,
+    task: &Task<S>,
+    context: &Context,
+) -> Result<String, BadTemplate> {
+    fill(starter.template, task, context)
+}
+
+/// The first `count` hints of the task.
+///
+/// # Errors
+/// When a template is wrong; a test renders each of them.
+pub fn hints<S>(
+    task: &Task<S>,
+    count: usize,
+    context: &Context,
+) -> Result<Vec<String>, BadTemplate> {
+    task.hints
+        .iter()
+        .take(count)
+        .map(|hint| fill(hint, task, context))
+        .collect()
+}
+
+fn fill<S>(template: &str, task: &Task<S>, context: &Context) -> Result<String, BadTemplate> {
     let failed = |source| BadTemplate {
         task: task.id,
         source,
@@ -51,6 +85,7 @@ pub fn render(task: &Task, context: &Context) -> Result<String, BadTemplate> {
     let syntax = SyntaxConfig::builder()
         .trim_blocks(true)
         .lstrip_blocks(true)
+        .keep_trailing_newline(true)
         .build()
         .map_err(failed)?;
     environment.set_syntax(syntax);
@@ -61,7 +96,7 @@ pub fn render(task: &Task, context: &Context) -> Result<String, BadTemplate> {
         questions: task.questions,
     };
     environment
-        .render_str(task.template, Serde(full))
+        .render_str(template, Serde(full))
         .map_err(failed)
 }
 
@@ -71,32 +106,73 @@ mod tests {
     use crate::TASKS;
     use crate::profile::PROFILES;
 
+    /// Every kind of server that texts are made for.
+    fn contexts() -> impl Iterator<Item = Context> {
+        PROFILES.into_iter().flat_map(|profile| {
+            [(None, false), (Some("abandon".to_owned()), true)].map(|(word, functional_tests)| {
+                Context {
+                    word,
+                    tree: "~/bitcoin".into(),
+                    profile,
+                    functional_tests,
+                }
+            })
+        })
+    }
+
     #[test]
     fn every_text_can_be_made_and_is_whole() {
-        for task in TASKS {
-            for profile in PROFILES {
-                for word in [None, Some("abandon".to_owned())] {
-                    let context = Context {
-                        word,
-                        tree: "~/bitcoin".into(),
-                        profile,
-                    };
-                    let text = render(task, &context).unwrap();
-                    assert!(
-                        text.starts_with(
-                            "After 0xB10C's workshop 'Tracing Bitcoin Core v23.0', CC BY-SA 4.0"
-                        ),
-                        "{}",
-                        task.id
-                    );
-                    for question in task.questions {
-                        let command = format!("workshop answer {} {}", task.id, question.id);
-                        assert!(text.contains(&command), "{command} is not in the text");
-                    }
-                    assert!(text.contains(&format!("workshop check {}", task.id)));
-                    for line in text.lines() {
-                        assert!(line.chars().count() <= 80, "too wide: {line}");
-                    }
+        for (task, context) in TASKS
+            .iter()
+            .flat_map(|task| contexts().map(move |one| (task, one)))
+        {
+            let text = render(task, &context).unwrap();
+            assert!(
+                text.starts_with(
+                    "After 0xB10C's workshop 'Tracing Bitcoin Core v23.0', CC BY-SA 4.0"
+                ),
+                "{}",
+                task.id
+            );
+            for question in task.questions {
+                let command = format!("workshop answer {} {}", task.id, question.id);
+                assert!(text.contains(&command), "{command} is not in the text");
+            }
+            assert!(text.contains(&format!("workshop check {}", task.id)));
+            assert!(text.ends_with('\n') && !text.ends_with("\n\n"));
+            for line in text.lines() {
+                assert!(line.chars().count() <= 80, "too wide: {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_hint_and_starter_can_be_made() {
+        for (task, context) in TASKS
+            .iter()
+            .flat_map(|task| contexts().map(move |one| (task, one)))
+        {
+            let told = hints(task, usize::MAX, &context).unwrap();
+            assert!(told.len() >= 3, "{} needs hints", task.id);
+            for hint in told {
+                // They are wrapped where they are shown.
+                assert!(hint.len() > 40 && !hint.contains('\n'), "{hint}");
+            }
+            for one in task.starters {
+                let text = starter(one, task, &context).unwrap();
+                assert!(
+                    text.contains(task.id) || text.contains("Task "),
+                    "{}",
+                    one.name
+                );
+                assert!(text.ends_with('\n'));
+                assert!(
+                    !one.name.contains('/') && one.name.starts_with(task.id),
+                    "{} is to be found by its task",
+                    one.name
+                );
+                for line in text.lines() {
+                    assert!(line.chars().count() <= 80, "too wide: {line}");
                 }
             }
         }
@@ -108,11 +184,7 @@ mod tests {
             template: "{{ no_such_name }}",
             ..*TASKS[0]
         };
-        let context = Context {
-            word: None,
-            tree: String::new(),
-            profile: PROFILES[0],
-        };
+        let context = contexts().next().unwrap();
         assert!(render(&task, &context).is_err());
     }
 }

@@ -119,6 +119,7 @@ impl Solution {
             word: None,
             tree: "~/bitcoin".to_owned(),
             profile,
+            functional_tests: false,
         };
         let task = Task {
             template: self.body,

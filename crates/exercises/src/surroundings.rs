@@ -62,6 +62,7 @@ fn calls(line: &str, function: &str) -> bool {
 
 /// The name of the function whose definition begins on this line.
 fn definition(line: &str) -> Option<&str> {
+    let line = without_attributes(line);
     if !line.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_') {
         return None;
     }
@@ -80,6 +81,17 @@ fn definition(line: &str) -> Option<&str> {
         .rsplit(|letter: char| !is_word(letter))
         .next()?;
     (is_identifier(name) && !name.starts_with("TRACE")).then_some(name)
+}
+
+/// `[[maybe_unused]] static void f()` without what stands in brackets.
+fn without_attributes(mut line: &str) -> &str {
+    while let Some((_, rest)) = line
+        .strip_prefix("[[")
+        .and_then(|rest| rest.split_once("]]"))
+    {
+        line = rest.trim_start();
+    }
+    line
 }
 
 /// Whether a constant false condition stands right before the end of `text`, or before a block that is still
@@ -141,7 +153,7 @@ mod tests {
     const TEXT: &str = "\
 TRACEPOINT_SEMAPHORE(node, started);
 void Declared();
-static void Helper() { TRACEPOINT(node, one_line); }
+[[maybe_unused]] static void Helper() { TRACEPOINT(node, one_line); }
 
 bool AppInitMain(NodeContext& node,
                  int* tip)

@@ -1,14 +1,17 @@
 //! A task as data: what it asks, what it looks at, and the functions that judge.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::answers::{Answer, Answers};
-use crate::evidence::Evidence;
-use crate::verdict::{Finding, Judged, Outcome};
+use crate::evidence::{Evidence, Seen};
+use crate::verdict::{Finding, Judged, Outcome, Verdict};
 
-/// One exercise of the workshop.
-#[derive(Clone, Copy, Debug)]
-pub struct Task {
+/// One exercise of the workshop. `S` is what evidence of it holds: [`Seen`] for the tasks of this crate, a type
+/// of their own for tasks elsewhere.
+#[derive(Debug)]
+pub struct Task<S = Seen> {
     /// As typed: `task1`.
     pub id: &'static str,
     /// As read.
@@ -17,15 +20,55 @@ pub struct Task {
     pub questions: &'static [Question],
     /// The prose: `templates/task/<id>.md.j2`.
     pub template: &'static str,
+    /// Files that the participant begins with: `workshop start` puts them into ~/workshop.
+    pub starters: &'static [Starter],
+    /// What `workshop hint` tells, from a first push to the last before the solution, which is none of them.
+    /// Templates, as the prose is.
+    pub hints: &'static [&'static str],
+    /// When `workshop watch` looks again.
+    pub watch: Watch,
     /// The findings from evidence of this task; `None` for evidence of another.
-    pub findings: fn(&Evidence) -> Option<Vec<Finding>>,
+    pub findings: fn(&Evidence<S>) -> Option<Vec<Finding>>,
 }
 
-impl Task {
+impl<S> Task<S> {
     /// The question of that id.
     pub fn question(&self, id: &str) -> Option<&'static Question> {
         self.questions.iter().find(|question| question.id == id)
     }
+
+    /// Judges evidence. That of another task has no findings, and without findings nothing passes.
+    pub fn judge(&self, evidence: &Evidence<S>) -> Verdict {
+        Verdict::new(self.id, (self.findings)(evidence).unwrap_or_default())
+    }
+}
+
+/// A file to begin with. As it is, its task does not pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Starter {
+    /// Its name in ~/workshop: `task3.bt`.
+    pub name: &'static str,
+    /// Its text: `templates/start/<name>.j2`.
+    pub template: &'static str,
+}
+
+/// When `workshop watch` looks again: the answers, the starters and these files have changed, or time has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// What else the check looks at.
+    pub files: &'static [Watched],
+    /// How long after a check the next is due, though nothing changed that is watched. None where a check is
+    /// costly: it starts nodes or tests.
+    pub every: Option<Duration>,
+}
+
+/// A file that a check looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watched {
+    /// The tree's bitcoind.
+    Node,
+    /// The tree's unit tests.
+    UnitTests,
 }
 
 /// Something the participant finds out and answers.
@@ -59,13 +102,8 @@ pub enum How<S> {
     Observation(fn(&S) -> Judged),
 }
 
-/// Runs a table of checks.
-pub(crate) fn run<S>(
-    task: &Task,
-    checks: &[Check<S>],
-    seen: &S,
-    answers: &Answers,
-) -> Vec<Finding> {
+/// Runs a table of checks of `task` over what was seen and answered.
+pub fn run<T, S>(task: &Task<T>, checks: &[Check<S>], seen: &S, answers: &Answers) -> Vec<Finding> {
     checks
         .iter()
         .map(|check| {
@@ -84,7 +122,7 @@ pub(crate) fn run<S>(
         .collect()
 }
 
-fn not_answered(task: &Task, question: &str) -> Judged {
+fn not_answered<T>(task: &Task<T>, question: &str) -> Judged {
     let form = task
         .question(question)
         .map_or("…", |question| question.form);

@@ -403,13 +403,13 @@ fn the_way_that_shows_arguments() {
     assert_eq!(with_ways(&[("bpftrace", Some(16))], "bpftrace -l"), Ok(()));
     let both = [("readelf", Some(16)), ("gdb", Some(0))];
     for (ways, answer, reason) in [
-        (&[("gdb", Some(0))][..], "gdb", "run another of the ways"),
+        (&[("gdb", Some(0))][..], "gdb", "its addresses say where"),
         (
             &[("bpftrace", Some(0))],
             "bpftrace -l",
-            "run another of the ways",
+            "it prints names to attach to",
         ),
-        (&both, "readelf and gdb", "run another of the ways"),
+        (&both, "readelf and gdb", "its addresses say where"),
         (&[], "all of them", "name the tool"),
         (
             &[("bpftrace", None)],

@@ -12,8 +12,8 @@ use crate::output::{self, Output};
 /// Servers for people who learn on real machines.
 ///
 /// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `status`, `ssh`, `destroy`.
-/// Participant: `tasks`, `show`, `answer`, `check`, `progress`, `tracepoints`, `trace`, `monitor`,
-/// `interface-test`.
+/// Participant: `tasks`, `show`, `start`, `hint`, `answer`, `check`, `watch`, `progress`, `reset`,
+/// `tracepoints`, `trace`, `monitor`, `interface-test`.
 #[derive(Parser)]
 #[command(
     name = "workshop",
@@ -66,12 +66,20 @@ enum Command {
     Tasks(Later<commands::tasks::Args>),
     /// Read a task.
     Show(Later<commands::show::Args>),
+    /// Put the files that a task begins with in their place.
+    Start(Later<commands::start::Args>),
+    /// One more hint each time.
+    Hint(Later<commands::hint::Args>),
     /// Answer a question of a task.
     Answer(Later<commands::answer::Args>),
     /// See whether a task is done: exit 0 passed, 1 not passed, 2 could not check.
     Check(Later<commands::check::Args>),
+    /// Check again whenever something changes, until the task passes.
+    Watch(Later<commands::watch::Args>),
     /// What you checked, how often, and when it passed.
     Progress(Later<commands::progress::Args>),
+    /// Begin a task anew; what there was of it is kept in a folder.
+    Reset(Later<commands::reset::Args>),
     /// What can be traced in a program.
     Tracepoints(Later<commands::tracepoints::Args>),
     /// Count, add up and print what a program's tracepoints tell while it runs.
@@ -176,7 +184,11 @@ pub(crate) fn run() -> ExitCode {
         Command::Tasks(Later(args)) => commands::tasks::run(&args, &output),
         Command::Show(Later(args)) => commands::show::run(&args, &output),
         Command::Answer(Later(args)) => commands::answer::run(&args, &output),
+        Command::Start(Later(args)) => commands::start::run(&args, &output),
+        Command::Hint(Later(args)) => commands::hint::run(&args, &output),
         Command::Check(Later(args)) => commands::check::run(&args, &output),
+        Command::Watch(Later(args)) => commands::watch::run(&args, &output),
+        Command::Reset(Later(args)) => commands::reset::run(&args, &output),
         Command::Progress(Later(args)) => commands::progress::run(&args, &output),
         Command::Tracepoints(Later(args)) => commands::tracepoints::run(&args, &output),
         #[cfg(target_os = "linux")]
@@ -200,5 +212,18 @@ pub(crate) fn run() -> ExitCode {
             diagnostic::print(&report, &output);
             ExitCode::from(2)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn every_verb_is_described_without_contradictions() {
+        // A run sees only its own verb's arguments; this describes them all, as completions and manual pages do.
+        Cli::command().debug_assert();
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! This crate is the only one that prints, asks or exits; the libraries below it return what they found.
 
+mod cancel;
 mod cli;
 mod commands;
 mod diagnostic;

@@ -103,6 +103,33 @@ fn write(out: &mut dyn io::Write, text: &str) -> io::Result<()> {
     out.flush()
 }
 
+/// Text with its lines no wider than the terminal, or than `elsewhere` off one. `first` stands before the first
+/// line, `rest` before the others.
+pub(crate) fn wrapped(text: &str, first: &str, rest: &str, elsewhere: Option<usize>) -> String {
+    /// Narrower is no terminal to read on, and of wider lines the eye finds the next one no more.
+    const WIDTHS: std::ops::RangeInclusive<u16> = 40..=100;
+    let width = rustix::termios::tcgetwinsize(io::stdout())
+        .ok()
+        .filter(|size| size.ws_col > 0)
+        .map(|size| usize::from(size.ws_col.clamp(*WIDTHS.start(), *WIDTHS.end())));
+    let Some(width) = width.or(elsewhere) else {
+        return format!("{first}{}", text.replace('\n', &format!("\n{rest}")));
+    };
+    let options = textwrap::Options::new(width)
+        .subsequent_indent(rest)
+        // What is typed is copied from here: `--tree` stays whole.
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .break_words(false);
+    let mut lines = Vec::new();
+    for (at, line) in text.split('\n').enumerate() {
+        let initial = if at == 0 { first } else { rest };
+        let options = options.clone().initial_indent(initial);
+        lines.extend(textwrap::wrap(line, options));
+    }
+    lines.join("\n")
+}
+
 /// Whether the run ended only because the reader of our output went away.
 pub(crate) fn is_broken_pipe(report: &miette::Report) -> bool {
     report

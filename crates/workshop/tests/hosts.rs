@@ -20,5 +20,7 @@ mod hosts {
     mod participant;
     mod refused;
     mod task3;
+    mod task5;
+    mod trace;
     mod workshop;
 }

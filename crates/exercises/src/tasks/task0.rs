@@ -1,11 +1,13 @@
 //! Task 0: log in and look around. Is the server one, and does the participant know what it has?
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::amount::{Amount, NotAnAmount};
 use crate::answers::{Answer, yes_or_no};
 use crate::evidence::{Evidence, Observed, Seen as AnySeen};
-use crate::task::{Check, How, Question, Task, run};
+use crate::task::{Check, How, Question, Task, Watch, run};
 use crate::verdict::Judged;
 
 /// The task.
@@ -33,6 +35,20 @@ pub const TASK: Task = Task {
         },
     ],
     template: include_str!("../../../../templates/task/task0.md.j2"),
+    starters: &[],
+    hints: &[
+        "Three commands of the text print all that is asked: `uname`, `free` and `sudo`. Type them on the \
+         server: there the prompt begins with workshop@.",
+        "The kernel's release is the number with points after the server's name in `uname -a`, and what `uname -r` \
+         prints alone. The version of the distribution (cat /etc/os-release) is another number.",
+        "`free -h` has a column called total. Take the first number in it, together with its unit.",
+        "`id -u` prints a number for who you are, and `sudo id -u` one for whom sudo makes of you. Root is the one \
+         with 0. If sudo asks for a password there, that is an answer too, and one to tell your instructor.",
+    ],
+    watch: Watch {
+        files: &[],
+        every: Some(Duration::from_secs(3)),
+    },
     findings: |evidence: &Evidence| {
         let AnySeen::Task0(seen) = &evidence.seen else {
             return None;

@@ -1,6 +1,7 @@
 //! Task 1: list the tracepoints of the program that was built in the tree.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,7 @@ use crate::closest;
 use crate::evidence::{Evidence, Observed, Seen as AnySeen};
 use crate::listing::{self, Listing, Way};
 use crate::source::{Call, Kind};
-use crate::task::{Check, How, Question, Task, run};
+use crate::task::{Check, How, Question, Task, Watch, Watched, run};
 use crate::tracepoint::Tracepoint;
 use crate::verdict::Judged;
 
@@ -50,6 +51,24 @@ pub const TASK: Task = Task {
         },
     ],
     template: include_str!("../../../../templates/task/task1.md.j2"),
+    starters: &[],
+    hints: &[
+        "Each of the three ways prints the same names in another form. gdb and readelf print context and event apart, \
+         and call them provider and name; an answer has a colon between them.",
+        "You need not type the list. What one of the tools prints can be piped into \
+         `workshop answer task1 tracepoints -`, which looks for the names in it.",
+        "An argument is written as a width in bytes, an @ and where it lies: a register, a place on the stack, a \
+         constant. Look which of the outputs has such operands: 8@…, -4@….",
+        "For the documentation, make two sorted files, one with the names in the program and one with those in \
+         doc/tracing.md, where each has a heading of its own. `comm -3` prints what is in one of them alone.",
+        "In the source, look for the macro: {{ profile.call }}. A line in a comment, in the file that defines the \
+         macro, or in the tests names no tracepoint of bitcoind.",
+    ],
+    watch: Watch {
+        files: &[Watched::Node],
+        // gdb and bpftrace take up to a second of a processor.
+        every: Some(Duration::from_secs(20)),
+    },
     findings: |evidence: &Evidence| {
         let AnySeen::Task1(seen) = &evidence.seen else {
             return None;
@@ -492,9 +511,21 @@ fn way_shows(way: Way, listing: &Listing) -> Judged {
         };
     }
     if listing.argument_lines == 0 {
+        // What each prints in their place is taken for them.
+        let instead = match way {
+            Way::Gdb => {
+                "its addresses say where a tracepoint and its semaphore are, not what it passes on"
+            }
+            Way::Bpftrace | Way::BpftraceVerbose => {
+                "it prints names to attach to, and nothing about them"
+            }
+            Way::Readelf | Way::EuReadelf | Way::Tplist => {
+                "it had nothing to show for this program"
+            }
+        };
         return Judged::wrong(
             format!("{name} listed {} and no arguments", listing.tracepoints),
-            "run another of the ways, and look for operands such as 8@…",
+            format!("{instead}; look for operands such as 8@… in another of the ways"),
         );
     }
     Judged::right(format!("{name} shows them here"))

@@ -4,6 +4,8 @@ use crate::usdt::ProbeId;
 
 /// A tracepoint and what is to be done with its events. They are always counted.
 ///
+/// An argument that is signed at one of several call sites is added up, compared and grouped by as signed at all.
+///
 /// ```
 /// use probe::{Key, Probe};
 ///

@@ -11,7 +11,7 @@ use crate::tracee::{Tracee, id};
 const THREADS: u64 = 2;
 const EVENTS: u64 = 200_000;
 
-in_every_mode! { sums_ranges_and_histograms groups }
+in_every_mode! { sums_ranges_and_histograms groups from_one_moment_to_another }
 
 /// Steps that do not fit evenly: the last ends above `max`.
 const STEPS: Linear = Linear {
@@ -140,6 +140,30 @@ fn grouped(counted: &ProbeCounts, key: impl Fn(&Tick) -> GroupKey) {
             }
         }
     }
+}
+
+/// All probes start and stop together, in the midst of events, though hooking them takes its time.
+fn from_one_moment_to_another(mode: Mode) {
+    let program = mode.program("threads");
+    // More than are ever fired: it is killed in the end.
+    let mut tracee = Tracee::threads(&program, 1, 1 << 40);
+    tracee.begin(b't');
+    let tick = || Probe::new(id("threads:tick"));
+    let probes = [tick(), tick().sum(SMALL).log2_histogram(KEY)];
+    let mut session = mode.attach(&Target::path(&program), probes);
+    while session.counted().unwrap().probes[0].events < 1000 {}
+    session.stop().unwrap();
+    let counted = session.counted().unwrap().probes;
+    // One event may be under way at either moment.
+    let difference = counted[0].events.abs_diff(counted[1].events);
+    assert!(difference <= 2, "{difference}");
+    let histogram = counted[1].measures[1].histogram.as_ref().unwrap();
+    assert_eq!(histogram.total(), counted[1].events);
+    // Nothing is under way any more.
+    assert_eq!(
+        session.counted().unwrap().probes[0].events,
+        counted[0].events
+    );
 }
 
 /// What is counted while both threads fire everything.

@@ -1,10 +1,9 @@
 //! The semaphore as the traced program has it in its memory: raised while somebody traces, and never left raised.
 
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -73,26 +72,21 @@ fn lowered_when_the_tracer_is_killed(options: &[&str]) {
     let mut tracee = Tracee::threads(&program, 1, 1);
     assert_eq!(semaphore(tracee.pid(), &program), 0);
 
-    let mut tracer = Command::new(example("count"))
-        .args(options)
-        .arg(&program)
-        .args(["threads:tick", "3600"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut ready = String::new();
-    let mut output = BufReader::new(tracer.stdout.take().unwrap());
-    output.read_line(&mut ready).unwrap();
+    let mut tracer = Tracee::start(
+        Command::new(example("count"))
+            .args(options)
+            .arg(&program)
+            .args(["threads:tick", "3600"]),
+    );
     let expected = format!(
         "counting threads:tick of {} at 2 call sites\n",
         program.display()
     );
-    assert_eq!(ready, expected);
+    assert_eq!(tracer.line(), expected);
     assert!(semaphore(tracee.pid(), &program) > 0);
 
     // SIGKILL: it has no chance to clean up.
-    tracer.kill().unwrap();
-    tracer.wait().unwrap();
+    drop(tracer);
     lowered(tracee.pid(), &program);
     // And it works for the next.
     let session = mode.attach(&Target::path(&program), [Probe::new(id("threads:tick"))]);
@@ -123,11 +117,27 @@ fn semaphore(pid: u32, program: &Path) -> u16 {
     u16::from_le_bytes(value)
 }
 
-/// Where a byte of the file's data lies in a process.
+/// Where a byte of the file's data lies in a process, once it is mapped: a process is told to run its program before
+/// the kernel has mapped it.
 fn address(pid: u32, program: &Path, offset: u64) -> u64 {
-    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    let start = Instant::now();
+    loop {
+        let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+        if let Some(address) = mapped(&maps, program, offset) {
+            return address;
+        }
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "{} is not in:\n{maps}",
+            program.display()
+        );
+        sleep(Duration::from_millis(1));
+    }
+}
+
+fn mapped(maps: &str, program: &Path, offset: u64) -> Option<u64> {
     let hex = |text: &str| u64::from_str_radix(text, 16).unwrap();
-    let found = maps.lines().find_map(|line| {
+    maps.lines().find_map(|line| {
         let mut fields = line.split_whitespace();
         let (start, end) = fields.next()?.split_once('-')?;
         let writable = fields.next()?.contains('w');
@@ -136,6 +146,5 @@ fn address(pid: u32, program: &Path, offset: u64) -> u64 {
         let length = hex(end) - hex(start);
         let here = writable && path == program && (first..first + length).contains(&offset);
         here.then(|| hex(start) + offset - first)
-    });
-    found.unwrap_or_else(|| panic!("{} is not in:\n{maps}", program.display()))
+    })
 }

@@ -104,7 +104,7 @@ pub(crate) fn example(name: &str) -> PathBuf {
     path
 }
 
-/// A running `threads` or `parts`.
+/// A running `threads` or `parts`, or whatever else a test must not leave behind.
 pub(crate) struct Tracee {
     child: Child,
     input: Option<ChildStdin>,
@@ -162,9 +162,14 @@ impl Tracee {
 
     /// Waits until a batch has been fired.
     pub(crate) fn wait(&mut self) {
+        assert_eq!(self.line(), "done\n", "the traced program has ended");
+    }
+
+    /// Waits for the next line it says.
+    pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
-        assert_eq!(line, "done\n", "the traced program has ended");
+        line
     }
 
     /// Ends it as it would by itself.

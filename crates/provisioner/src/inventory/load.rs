@@ -8,11 +8,11 @@ use serde_saphyr::budget::BudgetBreach;
 
 use super::fields::INVENTORY;
 use super::problem::{Finding, Problems, Report, unusable};
+use super::syntax::NotYaml;
 use super::tree::{self, Node};
 use super::types::Inventory;
 use super::{people, sections};
 use crate::names::WORDS;
-use crate::participants::text::printable;
 use crate::participants::{Refusal, private, read_capped};
 
 /// The largest inventory that is read, in bytes: 2048 people with their keys inline take a third.
@@ -193,16 +193,7 @@ pub(crate) fn read(path: &Path) -> Result<String, Problems> {
 /// A document that is no YAML, or not one document, or too much of it.
 fn broken(error: &Error, text: &str, report: &mut Report) {
     let error = error.without_snippet();
-    let span = error.location().map_or(0..0, |location| {
-        let bytes = tree::bytes_of(location, text);
-        if bytes.is_empty() {
-            let at = offset(text, location.line(), location.column());
-            at..at
-        } else {
-            bytes
-        }
-    });
-    let shown = printable(&error.to_string());
+    let broken = NotYaml::of(error, text);
     let (message, help) = match error {
         Error::MultipleDocuments { .. } => several(),
         Error::Budget {
@@ -217,16 +208,18 @@ fn broken(error: &Error, text: &str, report: &mut Report) {
             "count the brackets of this line, and the dashes above it",
         ),
         // Of an alias, the parser wraps the error once more, in text.
-        _ if matches!(error, Error::Budget { .. }) || shown.contains("limit exceeded") => (
+        _ if matches!(error, Error::Budget { .. }) || broken.what.contains("limit exceeded") => (
             "the aliases (`*name`) of this file stand for more than any inventory holds".to_owned(),
             "write the values themselves",
         ),
-        _ => {
-            let what = shown.split(" at line ").next().unwrap_or(&shown);
-            (format!("this is not YAML: {what}"), way_out(what))
-        }
+        _ => (
+            format!("this is not YAML: {}", broken.what),
+            broken.way_out.unwrap_or(
+                "look at this line and the one above: indents, quotes and brackets; `workshop init` writes an example",
+            ),
+        ),
     };
-    report.problem(&span, message, help);
+    report.problem(&broken.span, message, help);
 }
 
 fn several() -> (String, &'static str) {
@@ -234,50 +227,4 @@ fn several() -> (String, &'static str) {
         "a second document begins here".to_owned(),
         "an inventory is one document: remove the `---` and what follows, or make two files",
     )
-}
-
-fn way_out(what: &str) -> &'static str {
-    let table = [
-        ("tab", "indent with blanks: YAML takes no tabs there"),
-        (
-            "mapping values are not allowed",
-            "a value that holds `: ` needs quotes, and fields within a value need braces: `source: {path: DIR}`",
-        ),
-        ("anchor", "a value that begins with `*` or `&` needs quotes"),
-        ("unclosed quote", "close the quote at the end of the value"),
-        (
-            "unclosed bracket",
-            "close the bracket at the end of the list or of the fields",
-        ),
-        (
-            "unexpected character",
-            "remove the character, or put the value in quotes",
-        ),
-    ];
-    table
-        .into_iter()
-        .find(|(symptom, _)| what.contains(symptom))
-        .map_or(
-            "look at this line and the one above: indents, quotes and brackets; `workshop init` writes an example",
-            |(_, help)| help,
-        )
-}
-
-/// The byte at a line and a column, both from 1 and the column in characters.
-fn offset(text: &str, line: u64, column: u64) -> usize {
-    let line = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
-    let column = usize::try_from(column.saturating_sub(1)).unwrap_or(usize::MAX);
-    let mut start = 0;
-    for _ in 0..line {
-        match text[start..].find('\n') {
-            Some(at) => start += at + 1,
-            None => return text.len(),
-        }
-    }
-    let rest = text[start..].split('\n').next().unwrap_or_default();
-    let within = rest
-        .char_indices()
-        .nth(column)
-        .map_or(rest.len(), |(at, _)| at);
-    start + within
 }

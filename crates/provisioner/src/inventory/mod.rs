@@ -13,6 +13,7 @@ mod read;
 mod schema;
 mod sections;
 mod size;
+pub mod syntax;
 mod template;
 pub mod tree;
 mod types;

@@ -7,11 +7,12 @@ use exercises::answers::{Answer, LIMIT, Refused};
 use miette::IntoDiagnostic as _;
 use serde::Serialize;
 
-use super::participant::{the_question, the_task};
+use super::participant::{task_or_current, the_question};
 use crate::cli::{Outcome, Result};
 use crate::output::Output;
 use crate::participant::answers::Store;
-use crate::participant::shown;
+use crate::participant::lock::Lock;
+use crate::participant::{progress, shown};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -40,7 +41,7 @@ struct Document<'a> {
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
-    let task = the_task(&args.task)?;
+    let task = task_or_current(Some(&args.task), output)?;
     let question = the_question(task, &args.question)?;
     let mut store = Store::open(args.answers.as_deref())?;
     let given = match args.answer.as_slice() {
@@ -52,7 +53,10 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let (answer, text) = match given {
         Some(answer) => {
             let answer = answer.map_err(refused)?;
-            store.set(task, question.id, &answer)?;
+            store.set(task, question.id, &answer, &Lock::take()?)?;
+            progress::note(output, |progress| {
+                progress.touch(task.id, jiff::Timestamp::now());
+            });
             let text = format!(
                 "kept in {}: {} = {}\n",
                 shown(store.path()),

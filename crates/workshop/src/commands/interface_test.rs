@@ -13,7 +13,7 @@ use crate::gather::Places;
 use crate::live::CouldNot;
 use crate::live::cancel::Cancel;
 use crate::live::interface::InterfaceTest;
-use crate::live::root;
+use crate::live::root::{self, Observation as _};
 use crate::output::Output;
 use crate::participant::Host;
 
@@ -25,6 +25,10 @@ pub(crate) struct Args {
     /// The source tree, whose doc/tracing.md says what the tracepoints are.
     #[arg(long, value_name = "DIR")]
     tree: Option<PathBuf>,
+
+    /// Do not become root: see what becomes of the test without.
+    #[arg(long)]
+    no_sudo: bool,
 }
 
 /// The test could not be made.
@@ -55,8 +59,12 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
         "Testing {} on temporary regtest nodes …",
         test.program.display()
     ));
-    let seen = root::observe(&test, &cancel).map_err(NotTested::from)?;
-    let report = interface::report(&seen);
+    let seen = if args.no_sudo {
+        test.look(&cancel)
+    } else {
+        root::observe(&test, &cancel)
+    };
+    let report = interface::report(&seen.map_err(NotTested::from)?);
     if output.json() {
         output.document("interface-test", &report)?;
     } else {

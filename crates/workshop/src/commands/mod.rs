@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod destroy;
 pub(crate) mod doctor;
+pub(crate) mod hint;
 pub(crate) mod init;
 mod instructor;
 #[cfg(target_os = "linux")]
@@ -19,10 +20,13 @@ mod participant;
 pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod provision;
+pub(crate) mod reset;
 pub(crate) mod show;
 pub(crate) mod ssh;
+pub(crate) mod start;
 pub(crate) mod status;
 pub(crate) mod tasks;
 #[cfg(target_os = "linux")]
 pub(crate) mod trace;
 pub(crate) mod tracepoints;
+pub(crate) mod watch;

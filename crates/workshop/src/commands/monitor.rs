@@ -16,7 +16,7 @@ use crate::monitor::signals::Signals;
 use crate::monitor::source::MessageSource as _;
 use crate::monitor::target::choose;
 use crate::monitor::usdt::Usdt;
-use crate::monitor::view::Theme;
+use crate::monitor::view::{Recording, Theme};
 use crate::monitor::watch::Watch;
 use crate::monitor::{lines, screen, wake};
 use crate::output::Output;
@@ -68,7 +68,10 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let source = Usdt::attach(&chosen)?;
     let since_start = source.now();
     let lines = Lines::new(jiff::Timestamp::now(), since_start, std::process::id());
-    let recorder = record(args, &host, &lines, output)?;
+    let (recorder, unrecorded) = match record(args, &host, &lines)? {
+        Ok(recorder) => (recorder, None),
+        Err(why) => (None, Some(why)),
+    };
     let clock = Instant::now();
     let asker = (!args.no_rpc).then(|| {
         let place = Place {
@@ -78,6 +81,10 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
         Asker::start(place, wake.clone(), move || since_start + clock.elapsed())
     });
     let mut watch = Watch::new(Box::new(source), recorder, asker, args.duration, woken);
+    if let Some(why) = unrecorded {
+        output.remark(format_args!("remark: not recorded: {why}"));
+        watch.recording = Recording::Failed(why);
+    }
     let ran = if on_screen {
         let colour = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
         let ran = screen::run(&mut watch, &lines, &signals, &wake, Theme::new(colour));
@@ -96,39 +103,33 @@ fn can_draw() -> bool {
     io::stdout().is_terminal() && io::stdin().is_terminal() && !dumb
 }
 
+/// The record that was asked for, else a workshop's own; or why that one cannot be kept.
 fn record(
     args: &Args,
     host: &Host,
     lines: &Lines,
-    output: &Output,
-) -> miette::Result<Option<Recorder>> {
+) -> miette::Result<std::result::Result<Option<Recorder>, String>> {
     if let Some(path) = &args.record {
-        let recorder = Recorder::start(path, lines.clone(), None)
+        let recorder = Recorder::start(path, lines.clone())
             .into_diagnostic()
             .wrap_err_with(|| format!("the record {} cannot be written", path.display()))?;
-        return Ok(Some(recorder));
+        return Ok(Ok(Some(recorder)));
     }
     // Only a workshop's host has a check that reads it.
     if args.no_record || host.word.is_none() {
-        return Ok(None);
+        return Ok(Ok(None));
     }
     let owner = Owner::behind_sudo();
     let folder = match &owner {
         Some(owner) => owner.state_folder(),
         None => state_folder()?,
     };
-    let path: PathBuf = folder.join("workshop/monitor.jsonl");
-    match Recorder::start(&path, lines.clone(), owner.as_ref()) {
-        Ok(recorder) => Ok(Some(recorder)),
-        Err(error) => {
-            // Nobody asked for it by name: the monitor is of use without.
-            output.remark(format_args!(
-                "remark: not recorded: {}: {error}",
-                path.display()
-            ));
-            Ok(None)
-        }
-    }
+    let path = folder.join("workshop/monitor.jsonl");
+    // Nobody asked for it by name: the monitor is of use without.
+    let recorder = Recorder::start_for(&path, lines.clone(), owner.as_ref());
+    Ok(recorder
+        .map(Some)
+        .map_err(|error| format!("{}: {error}", path.display())))
 }
 
 /// `HOST:PORT`, also as the URL that other tools take.

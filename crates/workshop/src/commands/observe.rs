@@ -6,6 +6,7 @@ use miette::IntoDiagnostic as _;
 use crate::cli::{Outcome, Result};
 use crate::gather::task3;
 use crate::live::cancel::Cancel;
+use crate::live::functional::FunctionalTests;
 use crate::live::interface::InterfaceTest;
 use crate::live::root::{self, Observation as _};
 use crate::live::starts::Starts;
@@ -20,6 +21,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let cancel = Cancel::on_signals().into_diagnostic()?;
     let answer = match args.name.as_str() {
+        FunctionalTests::NAME => root::answer::<FunctionalTests>(&cancel),
         InterfaceTest::NAME => root::answer::<InterfaceTest>(&cancel),
         task3::Trace::NAME => root::answer::<task3::Trace>(&cancel),
         Starts::NAME => root::answer::<Starts>(&cancel),

@@ -1,6 +1,70 @@
-//! What the participant's verbs share: finding the task and the question that were meant.
+//! What the participant's verbs share: finding the task and the question that were meant, and where to look.
 
+use std::path::{Path, PathBuf};
+
+use exercises::prose::Context;
 use exercises::{Question, TASKS, Task, closest};
+
+use crate::gather::{self, Places};
+use crate::output::Output;
+use crate::participant::{self, Host, progress, shown};
+
+/// Where a check looks, when not at what the host says of itself.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Look {
+    /// The source tree, instead of the host's.
+    #[arg(long, value_name = "DIR")]
+    tree: Option<PathBuf>,
+
+    /// The program to look at, instead of the tree's own.
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
+
+    /// The program without your change, instead of the server's own node.
+    #[arg(long, value_name = "FILE")]
+    base: Option<PathBuf>,
+
+    /// The bpftrace script of task3, instead of ~/workshop/task3.bt.
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+
+    /// The file of answers, instead of ~/workshop/answers.yaml.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) answers: Option<PathBuf>,
+}
+
+impl Look {
+    pub(crate) fn places(&self) -> Places {
+        Places {
+            tree: self.tree.clone(),
+            binary: self.binary.clone(),
+            base: self.base.clone(),
+            script: self.script.clone(),
+        }
+    }
+}
+
+/// The named task, or the one that the participant is at, which is told then.
+pub(crate) fn task_or_current(
+    name: Option<&str>,
+    output: &Output,
+) -> miette::Result<&'static Task> {
+    if let Some(name) = name {
+        participant::remark_on_sudo(output);
+        return the_task(name);
+    }
+    let progress = progress::read(output)?;
+    let Some(current) = progress.at(TASKS.iter().map(|task| task.id)) else {
+        return Err(miette::miette!(
+            help = "name one, such as task1; `workshop tasks` lists them",
+            "every task has passed already"
+        ));
+    };
+    participant::remark_on_sudo(output);
+    let task = the_task(current)?;
+    output.remark(format_args!("{}: {}", task.id, task.title));
+    Ok(task)
+}
 
 /// The task of that name.
 pub(crate) fn the_task(name: &str) -> miette::Result<&'static Task> {
@@ -30,4 +94,22 @@ pub(crate) fn the_question(task: &'static Task, name: &str) -> miette::Result<&'
             exercises::answers::shorten(&name, 40)
         )
     })
+}
+
+/// What a task's texts are about on this host.
+pub(crate) fn context(host: &Host, tree: Option<&Path>) -> Context {
+    let tree = host.tree(tree);
+    Context {
+        word: host.word.clone(),
+        tree: tree
+            .as_deref()
+            .map_or_else(|| "~/bitcoin".to_owned(), shown),
+        profile: host.profile(tree.as_deref()),
+        functional_tests: tree.as_deref().is_some_and(gather::has_functional_tests),
+    }
+}
+
+/// A moment, as it is told.
+pub(crate) fn clock(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }

@@ -1,13 +1,16 @@
 //! `workshop progress`: what was checked, how often, and when it passed.
 
+use std::collections::BTreeMap;
+
 use exercises::TASKS;
-use exercises::progress::Record;
-use exercises::verdict::State;
+use exercises::progress::{Record, Stage};
 use serde::Serialize;
 
+use super::check::verdict::says;
+use super::participant::clock;
 use crate::cli::{Outcome, Result};
-use crate::output::Output;
-use crate::participant::progress;
+use crate::output::{Output, wrapped};
+use crate::participant::{self, progress};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {}
@@ -16,10 +19,11 @@ pub(crate) struct Args {}
 struct Document {
     passed: usize,
     of: usize,
-    tasks: std::collections::BTreeMap<String, Record>,
+    tasks: BTreeMap<String, Record>,
 }
 
 pub(crate) fn run(_: &Args, output: &Output) -> Result {
+    participant::remark_on_sudo(output);
     let progress = progress::read(output)?;
     let passed = TASKS.iter().filter(|task| progress.passed(task.id)).count();
     if output.json() {
@@ -35,35 +39,37 @@ pub(crate) fn run(_: &Args, output: &Output) -> Result {
     }
     let mut text = format!("{passed} of {} tasks passed\n", TASKS.len());
     for task in TASKS {
-        let Some(record) = progress.tasks.get(task.id) else {
-            text.push_str(&format!("{}  not checked yet\n", task.id));
-            continue;
-        };
-        let first = match record.first_passed {
-            Some(at) => format!("passed {}", clock(at)),
-            None => "not passed".to_owned(),
-        };
-        let last = match record.last.verdict {
-            State::Passed => "passed",
-            State::NotPassed => "not passed",
-            State::CouldNotCheck => "could not check",
-        };
-        let times = if record.attempts == 1 {
-            "attempt"
-        } else {
-            "attempts"
-        };
-        text.push_str(&format!(
-            "{}  {first}; {} {times}, the last at {}: {last}\n",
-            task.id,
-            record.attempts,
-            clock(record.last.at)
-        ));
+        let line = format!("{}  {}", task.id, describe(&progress.of(task.id)));
+        text.push_str(&wrapped(&line, "", "       ", None));
+        text.push('\n');
     }
     output.text(&text)?;
     Ok(Outcome::Yes)
 }
 
-fn clock(at: jiff::Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+fn describe(record: &Record) -> String {
+    let first = match (record.first_passed, record.stage()) {
+        (Some(at), _) => format!("passed {}", clock(at)),
+        (None, Stage::NotStarted) => return "not started".to_owned(),
+        (None, Stage::Started) => "not checked yet".to_owned(),
+        (None, Stage::Attempted | Stage::Passed) => "not passed".to_owned(),
+    };
+    let mut parts = vec![first];
+    if let Some(last) = record.last {
+        parts.push(format!(
+            "{}, the last at {}: {}",
+            counted(record.attempts as usize, "attempt"),
+            clock(last.at),
+            says(last.verdict)
+        ));
+    }
+    if record.hints > 0 {
+        parts.push(counted(record.hints, "hint"));
+    }
+    parts.join("; ")
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{s}")
 }

@@ -1,19 +1,19 @@
-//! `workshop show TASK`: the text of a task.
+//! `workshop show [TASK]`: the text of a task.
 
 use exercises::Question;
-use exercises::prose::{self, Context};
+use exercises::prose;
 use miette::IntoDiagnostic as _;
 use serde::Serialize;
 
-use super::participant::the_task;
+use super::participant::{context, task_or_current};
 use crate::cli::{Outcome, Result};
 use crate::output::Output;
-use crate::participant::{Host, shown};
+use crate::participant::Host;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The task, such as task0.
-    task: String,
+    /// The task, such as task0; without one, the task you are at.
+    task: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -25,16 +25,8 @@ struct Document<'a> {
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
-    let task = the_task(&args.task)?;
-    let host = Host::here()?;
-    let tree = host.tree(None);
-    let context = Context {
-        word: host.word.clone(),
-        tree: tree
-            .as_deref()
-            .map_or_else(|| "~/bitcoin".to_owned(), shown),
-        profile: host.profile(tree.as_deref()),
-    };
+    let task = task_or_current(args.task.as_deref(), output)?;
+    let context = context(&Host::here()?, None);
     let text = prose::render(task, &context).into_diagnostic()?;
     if output.json() {
         output.document(

@@ -5,6 +5,8 @@ pub(crate) mod task1;
 #[cfg(target_os = "linux")]
 pub(crate) mod task3;
 #[cfg(target_os = "linux")]
+mod task4;
+#[cfg(target_os = "linux")]
 mod task5;
 pub(crate) mod tools;
 
@@ -14,9 +16,9 @@ use exercises::answers::Answers;
 use exercises::documented::Interface;
 use exercises::{Evidence, Seen, Task, evidence};
 
-#[cfg(target_os = "linux")]
-use crate::live::cancel::Cancel;
+use crate::cancel::Cancel;
 use crate::participant::Host;
+use crate::progress::Doing;
 
 /// Where to look, when not at what the host says of itself.
 #[derive(Clone, Debug, Default)]
@@ -45,13 +47,6 @@ pub(crate) enum NoEvidence {
     #[error("the check was interrupted, and does not count")]
     #[diagnostic(help("run it again when you like"))]
     Interrupted,
-    /// The operating system gave us no handler.
-    #[error("signals cannot be handled")]
-    #[diagnostic(help("run the check again"))]
-    Signals {
-        /// Why not.
-        source: std::io::Error,
-    },
 }
 
 /// Everything that the check of `task` looks at.
@@ -60,19 +55,20 @@ pub(crate) fn evidence(
     host: &Host,
     places: &Places,
     answers: Answers,
+    cancel: &Cancel,
+    doing: &Doing,
 ) -> Result<Evidence, NoEvidence> {
-    #[cfg(target_os = "linux")]
-    let cancel = Cancel::on_signals().map_err(|source| NoEvidence::Signals { source })?;
     let seen = match task.id {
-        "task0" => Seen::Task0(task0::look(host)),
-        "task1" => Seen::Task1(task1::look(host, places, &answers)),
+        "task0" => Seen::Task0(task0::look(host, cancel)),
+        "task1" => Seen::Task1(task1::look(host, places, &answers, cancel, doing)),
         #[cfg(target_os = "linux")]
-        "task3" => Seen::Task3(Box::new(task3::look(host, places, &answers, &cancel))),
+        "task3" => Seen::Task3(Box::new(task3::look(host, places, &answers, cancel, doing))),
         #[cfg(target_os = "linux")]
-        "task5" => Seen::Task5(task5::look(host, places)),
+        "task4" => Seen::Task4(task4::look(host, places, cancel, doing)),
+        #[cfg(target_os = "linux")]
+        "task5" => Seen::Task5(task5::look(host, places, cancel, doing)),
         task => return Err(NoEvidence::NotHere { task }),
     };
-    #[cfg(target_os = "linux")]
     if cancel.is_set() {
         return Err(NoEvidence::Interrupted);
     }
@@ -84,6 +80,14 @@ pub(crate) fn evidence(
         answers,
         seen,
     })
+}
+
+/// Where a tree keeps the functional tests' runner, whatever its version.
+pub(crate) const RUNNER: &str = "test/functional/test_runner.py";
+
+/// Whether a tree has Bitcoin Core's functional tests.
+pub(crate) fn has_functional_tests(tree: &Path) -> bool {
+    tree.join(RUNNER).is_file()
 }
 
 /// The program to look at: the given one, else the tree's, else the node's own.

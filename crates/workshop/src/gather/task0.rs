@@ -8,18 +8,19 @@ use exercises::evidence::Observed;
 use exercises::tasks::task0::{Root, Seen, Uprobes};
 
 use super::{read, tools};
+use crate::cancel::Cancel;
 use crate::participant::Host;
 
 /// sudo answers at once or waits for somebody's password; -n makes it not wait.
 const SUDO: Duration = Duration::from_secs(10);
 
-pub(super) fn look(host: &Host) -> Seen {
+pub(super) fn look(host: &Host, cancel: &Cancel) -> Seen {
     let uname = rustix::system::uname();
     Seen {
         release: Observed::Known(uname.release().to_string_lossy().into_owned()),
         memory_bytes: memory(),
         plan_bytes: host.memory_bytes,
-        root: root(),
+        root: root(cancel),
         btf: Observed::Known(Path::new("/sys/kernel/btf/vmlinux").exists()),
         tracefs: tracefs(),
         uprobes: Observed::Known(uprobes()),
@@ -45,7 +46,7 @@ fn memory() -> Observed<u64> {
     )
 }
 
-fn root() -> Observed<Root> {
+fn root(cancel: &Cancel) -> Observed<Root> {
     let mut command = if rustix::process::geteuid().is_root() {
         Command::new("id")
     } else {
@@ -53,7 +54,7 @@ fn root() -> Observed<Root> {
         sudo.args(["-n", "id"]);
         sudo
     };
-    match tools::run(command.arg("-u"), SUDO) {
+    match tools::run_until(cancel, command.arg("-u"), SUDO) {
         Ok(output) => Observed::Known(Root {
             became: output.success && output.stdout.trim() == "0",
             said: format!("{} {}", output.stdout.trim(), output.stderr.trim())

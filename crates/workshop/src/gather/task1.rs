@@ -15,7 +15,9 @@ use exercises::tasks::task1::{Documentation, Place, Program, Seen, WaySeen};
 use exercises::tracepoint::Tracepoint;
 
 use super::{Places, binary, tools};
+use crate::cancel::Cancel;
 use crate::participant::Host;
+use crate::progress::Doing;
 
 /// gdb and bpftrace take up to a second here; a small busy server takes longer.
 const TOOL: Duration = Duration::from_secs(30);
@@ -23,12 +25,18 @@ const TOOL: Duration = Duration::from_secs(30);
 /// The largest source file of Bitcoin Core has 400 kB.
 const LARGEST_SOURCE: u64 = 4 << 20;
 
-pub(super) fn look(host: &Host, places: &Places, answers: &Answers) -> Seen {
+pub(super) fn look(
+    host: &Host,
+    places: &Places,
+    answers: &Answers,
+    cancel: &Cancel,
+    doing: &Doing,
+) -> Seen {
     let tree = host.tree(places.tree.as_deref());
     let program = program(host, places);
     let interface = interface(host, tree.as_deref());
     let ways = match &program {
-        Observed::Known(program) => ways(program, answers),
+        Observed::Known(program) => ways(program, answers, cancel, doing),
         Observed::Unknown { .. } => vec![],
     };
     Seen {
@@ -92,21 +100,24 @@ fn named(id: &probe::usdt::ProbeId) -> Tracepoint {
     Tracepoint::new(id.provider.clone(), id.name.clone())
 }
 
-fn ways(program: &Program, answers: &Answers) -> Vec<WaySeen> {
+fn ways(program: &Program, answers: &Answers, cancel: &Cancel, doing: &Doing) -> Vec<WaySeen> {
     let Some(answer) = answers.get("arguments") else {
         return vec![];
     };
     let named = listing::ways_named(&answer.text());
     named
         .into_iter()
-        .map(|way| WaySeen {
-            way,
-            listing: try_way(way, program),
+        .map(|way| {
+            doing.say(format!("lists the tracepoints with {}", way.name()));
+            WaySeen {
+                way,
+                listing: try_way(way, program, cancel),
+            }
         })
         .collect()
 }
 
-fn try_way(way: Way, program: &Program) -> Observed<Listing> {
+fn try_way(way: Way, program: &Program, cancel: &Cancel) -> Observed<Listing> {
     let path = program.path.as_str();
     let probes = format!("usdt:{path}:*");
     let (command, arguments): (&str, Vec<&str>) = match way {
@@ -121,14 +132,16 @@ fn try_way(way: Way, program: &Program) -> Observed<Listing> {
     let needs_root = command == "bpftrace" && !rustix::process::geteuid().is_root();
     let mut run = if needs_root {
         let mut sudo = Command::new("sudo");
-        sudo.args(["-n", command]);
+        // Only root ends what root runs, should it take too long. In the foreground: Ctrl-C is to reach it.
+        let limit = (TOOL * 2).as_secs().to_string();
+        sudo.args(["-n", "timeout", "--foreground", &limit, command]);
         sudo
     } else {
         Command::new(command)
     };
     // Newer gdb asks a server for debug information unless told that there is none.
     run.env_remove("DEBUGINFOD_URLS").env("LC_ALL", "C");
-    match tools::run(run.args(arguments), TOOL) {
+    match tools::run_until(cancel, run.args(arguments), TOOL) {
         Ok(printed) if printed.success => {
             let tracepoints: Vec<Tracepoint> = program.tracepoints.iter().cloned().collect();
             Observed::Known(Listing::read(&printed.stdout, &tracepoints))

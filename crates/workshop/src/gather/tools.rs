@@ -4,6 +4,8 @@ use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::cancel::Cancel;
+
 /// A listing of bitcoind takes 10 KB; what comes after this is read and dropped.
 const KEPT: u64 = 1 << 20;
 
@@ -16,6 +18,23 @@ pub(crate) struct Printed {
 
 /// Runs `command`, with nothing to read, at most for `deadline`.
 pub(crate) fn run(command: &mut Command, deadline: Duration) -> Result<Printed, String> {
+    run_while(&|| true, command, deadline)
+}
+
+/// The same, and no longer than until `cancel` is set.
+pub(super) fn run_until(
+    cancel: &Cancel,
+    command: &mut Command,
+    deadline: Duration,
+) -> Result<Printed, String> {
+    run_while(&|| !cancel.is_set(), command, deadline)
+}
+
+fn run_while(
+    wanted: &dyn Fn() -> bool,
+    command: &mut Command,
+    deadline: Duration,
+) -> Result<Printed, String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let mut child = command
         .stdin(Stdio::null())
@@ -25,8 +44,13 @@ pub(crate) fn run(command: &mut Command, deadline: Duration) -> Result<Printed, 
         .map_err(|error| format!("{name} cannot be run: {error}"))?;
     let stdout = child.stdout.take().map(read_in_background);
     let stderr = child.stderr.take().map(read_in_background);
-    let success = wait(&mut child, deadline)
-        .ok_or_else(|| format!("{name} did not end within {} s", deadline.as_secs()))?;
+    let success = wait(wanted, &mut child, deadline).ok_or_else(|| {
+        if wanted() {
+            format!("{name} did not end within {} s", deadline.as_secs())
+        } else {
+            format!("{name} was interrupted")
+        }
+    })?;
     let text = |reader: Option<std::thread::JoinHandle<String>>| {
         reader
             .and_then(|reader| reader.join().ok())
@@ -40,7 +64,7 @@ pub(crate) fn run(command: &mut Command, deadline: Duration) -> Result<Printed, 
 }
 
 /// Whether it ended well; `None` when it had to be killed.
-fn wait(child: &mut Child, deadline: Duration) -> Option<bool> {
+fn wait(wanted: &dyn Fn() -> bool, child: &mut Child, deadline: Duration) -> Option<bool> {
     let end = Instant::now() + deadline;
     // Tools end after milliseconds or seconds: look often at first, then less.
     let mut pause = Duration::from_micros(200);
@@ -48,9 +72,11 @@ fn wait(child: &mut Child, deadline: Duration) -> Option<bool> {
         if let Ok(Some(status)) = child.try_wait() {
             return Some(status.success());
         }
-        if Instant::now() >= end {
-            let _ = child.kill();
-            let _ = child.wait();
+        if Instant::now() >= end || !wanted() {
+            // Root's, through sudo, is not ours to kill, and to wait for it would be to wait for ever.
+            if child.kill().is_ok() {
+                let _ = child.wait();
+            }
             return None;
         }
         std::thread::sleep(pause);

@@ -1,21 +1,26 @@
 //! What checks do on the live system: processes that end with us, observations that need root, temporary
 //! nodes. However a check ends (Ctrl-C, a lost connection, `kill -9`) nothing of it goes on running.
 //!
-//! - [`cancel`]: one flag for Ctrl-C, SIGTERM, SIGHUP, and for a parent that went away.
+//! - [`functional`]: the tests that Bitcoin Core itself has for its tracepoints.
 //! - [`interface`]: nodes made to fire every tracepoint, and what each argument should be.
+//! - [`private`]: a copy of a program, that nobody else traces.
 //! - [`process`]: a child in a process group of its own, bounded in time and output.
 //! - [`root`]: the same binary again through `sudo -n`, for what needs root.
 //! - [`regtest`]: temporary nodes on a chain of their own.
 //! - [`scratch`]: a temporary folder; those of killed runs are swept.
 //! - [`starts`]: starts and stops of a program, traced.
 
-pub(crate) mod cancel;
+pub(crate) mod functional;
 pub(crate) mod interface;
+pub(crate) mod private;
 pub(crate) mod process;
 pub(crate) mod regtest;
 pub(crate) mod root;
 pub(crate) mod scratch;
 pub(crate) mod starts;
+
+/// Everything here ends when it is set.
+pub(crate) use crate::cancel;
 
 /// Why something could not be observed, and what would change that.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

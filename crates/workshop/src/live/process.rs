@@ -157,6 +157,15 @@ impl Process {
         }
     }
 
+    /// Reads all that it printed, once it has ended.
+    pub(crate) fn read_to_the_end(&mut self) {
+        // What it started may hold the pipes open.
+        self.signal(Signal::KILL);
+        for reader in self.readers.drain(..) {
+            let _ = reader.join();
+        }
+    }
+
     /// Waits for its end.
     ///
     /// # Errors
@@ -169,11 +178,7 @@ impl Process {
                 "try it by hand to see what it waits for",
             ));
         };
-        // What it started may hold the pipes open.
-        self.signal(Signal::KILL);
-        for reader in self.readers.drain(..) {
-            let _ = reader.join();
-        }
+        self.read_to_the_end();
         let cut = [&self.stdout, &self.stderr].into_iter().any(|kept| {
             let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
             kept.cut

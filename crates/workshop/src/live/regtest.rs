@@ -204,7 +204,10 @@ impl Node {
             return Ok(());
         }
         let why = match self.ended() {
-            Some(status) => format!("a temporary node ended with {status}"),
+            Some(status) => {
+                self.process.read_to_the_end();
+                format!("a temporary node ended with {status}")
+            }
             None => format!(
                 "a temporary node did not answer within {} s",
                 deadline.as_secs()

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use exercises::recording::{PeerId, What as Noted};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::time::Timespec;
 
 use super::event::{NetEvent, What};
 use super::record::Lines;
@@ -28,7 +30,7 @@ pub(crate) fn run(
             Seen::Note(note) => text.push_str(&lines.line(note.at, note.what.clone())),
         })?;
         output.text(&text)?;
-        if turn.ended || turn.time_is_up || signals.came() {
+        if turn.ended || turn.time_is_up || signals.came() || reader_is_gone() {
             break;
         }
         watch.wait(true, Duration::MAX)?;
@@ -36,6 +38,15 @@ pub(crate) fn run(
     }
     let end = watch.end();
     output.text(&lines.line(end.at, end.what))
+}
+
+/// Whether nobody reads what we print: on a quiet network the next line would tell only much later.
+fn reader_is_gone() -> bool {
+    let stdout = std::io::stdout();
+    // Nothing is waited for: that the other end is closed is told in any case.
+    let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
+    let told = poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0);
+    told && fds[0].revents().contains(PollFlags::ERR)
 }
 
 /// Everything else is told by the notes.

@@ -12,6 +12,7 @@ use exercises::recording::{Direction, Line, PeerId, What};
 use jiff::Timestamp;
 
 use super::model::Note;
+use super::owner::{Owner, acting_as};
 
 /// What a session may write, and how large a file may be when a new session appends to it.
 const LARGEST: u64 = 4 << 20;
@@ -71,22 +72,32 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Appends to the file at `path`, which is opened by `open`. A file that is too large is moved aside first.
-    pub(crate) fn start(
-        path: &Path,
-        lines: Lines,
-        owner: Option<&super::owner::Owner>,
-    ) -> io::Result<Self> {
+    /// Appends to the file at `path`. A file that is too large is moved aside first.
+    pub(crate) fn start(path: &Path, lines: Lines) -> io::Result<Self> {
+        Ok(Self::new(open(path)?, path, lines))
+    }
+
+    /// Appends to a file of `owner`'s, whose folder is made where it is missing.
+    pub(crate) fn start_for(path: &Path, lines: Lines, owner: Option<&Owner>) -> io::Result<Self> {
         let at = path.to_owned();
-        let file = super::owner::acting_as(owner, move || open(&at))?;
-        Ok(Self {
+        let file = acting_as(owner, move || {
+            if let Some(folder) = at.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
+            open(&at)
+        })?;
+        Ok(Self::new(file, path, lines))
+    }
+
+    fn new(file: File, path: &Path, lines: Lines) -> Self {
+        Self {
             file,
             path: path.to_owned(),
             lines,
             written: 0,
             full: false,
             pings: HashMap::new(),
-        })
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -138,9 +149,6 @@ impl Recorder {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
     if std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() > LARGEST) {
         std::fs::rename(path, path.with_added_extension("old"))?;
     }
@@ -188,12 +196,14 @@ mod tests {
     fn a_new_session_goes_behind_one_that_was_cut() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state/workshop/monitor.jsonl");
-        let mut first = Recorder::start(&path, lines(1), None).unwrap();
+        // A folder is made where it is ours to make.
+        assert!(Recorder::start(&path, lines(1)).is_err());
+        let mut first = Recorder::start_for(&path, lines(1), None).unwrap();
         first.note(&ping(1, Direction::Outbound)).unwrap();
         let mut text = std::fs::read_to_string(&path).unwrap();
         text.push_str(r#"{"at":"2026-11-25T09:3"#);
         std::fs::write(&path, &text).unwrap();
-        let mut second = Recorder::start(&path, lines(2), None).unwrap();
+        let mut second = Recorder::start(&path, lines(2)).unwrap();
         second.note(&ping(2, Direction::Inbound)).unwrap();
         // Two that run at once do not write over each other.
         first.note(&ping(20, Direction::Outbound)).unwrap();
@@ -214,7 +224,7 @@ mod tests {
     fn pings_are_written_now_and_then() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("record");
-        let mut recorder = Recorder::start(&path, lines(1), None).unwrap();
+        let mut recorder = Recorder::start(&path, lines(1)).unwrap();
         for at in 0..30 {
             recorder.note(&ping(at, Direction::Outbound)).unwrap();
         }
@@ -227,7 +237,7 @@ mod tests {
     fn a_flood_ends_the_record_and_says_so() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("record");
-        let mut recorder = Recorder::start(&path, lines(1), None).unwrap();
+        let mut recorder = Recorder::start(&path, lines(1)).unwrap();
         let what = What::Misbehaving {
             peer: PEER,
             reason: "x".repeat(1000),
@@ -243,7 +253,7 @@ mod tests {
         // The next session begins in a file of its own.
         let path = folder.path().join("record");
         std::fs::write(&path, vec![b'\n'; LARGEST as usize + 1]).unwrap();
-        Recorder::start(&path, lines(2), None).unwrap();
+        Recorder::start(&path, lines(2)).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
         assert!(folder.path().join("record.old").exists());
     }

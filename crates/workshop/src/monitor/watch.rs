@@ -315,7 +315,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("record");
         let lines = Lines::new(jiff::Timestamp::UNIX_EPOCH, Duration::ZERO, 1);
-        let recorder = Recorder::start(&path, lines, None).unwrap();
+        let recorder = Recorder::start(&path, lines).unwrap();
         let events = vec![
             message(1, Direction::Outbound, "ping"),
             message(2, Direction::Inbound, "pong"),
@@ -374,7 +374,7 @@ mod tests {
     fn a_record_that_fails_ends_alone() {
         let lines = Lines::new(jiff::Timestamp::UNIX_EPOCH, Duration::ZERO, 1);
         let full = std::path::Path::new("/dev/full");
-        let recorder = Recorder::start(full, lines, None).unwrap();
+        let recorder = Recorder::start(full, lines).unwrap();
         let mut watch = watch(played(5, vec![], Standing::default()), Some(recorder), None);
         assert!(matches!(&watch.recording, Recording::Failed(why) if why.contains("No space")));
         kinds(&mut watch);

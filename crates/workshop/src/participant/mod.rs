@@ -1,14 +1,18 @@
 //! Where a participant is and what is kept for them: the host's own description, answers, progress.
 
 pub(crate) mod answers;
+pub(crate) mod lock;
 pub(crate) mod progress;
 pub(crate) mod runs;
+pub(crate) mod work;
 
 use std::path::{Path, PathBuf};
 
 use exercises::profile::{self, PROFILES, Profile, Version};
 use miette::{IntoDiagnostic as _, WrapErr as _};
 use serde::Deserialize;
+
+use crate::output::Output;
 
 /// Written by `workshop provision`; see crates/provisioner/src/steps/system.rs.
 const HOST: &str = "/etc/workshop/host.json";
@@ -63,6 +67,20 @@ pub(crate) fn home() -> miette::Result<PathBuf> {
         .ok_or_else(|| miette::miette!(help = "set HOME", "this account has no home folder"))
 }
 
+/// Whoever types `sudo workshop` finds none of their own answers, and is told why.
+pub(crate) fn remark_on_sudo(output: &Output) {
+    let by_sudo = std::env::var_os("SUDO_UID").is_some_and(|uid| uid != "0");
+    if by_sudo && rustix::process::geteuid().is_root() {
+        let home = home().map_or_else(
+            |_| "root's home".to_owned(),
+            |home| home.display().to_string(),
+        );
+        output.remark(format_args!(
+            "remark: with sudo the answers and the progress are those in {home}; run `workshop` without it"
+        ));
+    }
+}
+
 /// Where what programs remember of this account is kept.
 pub(crate) fn state_folder() -> miette::Result<PathBuf> {
     let state = std::env::var_os("XDG_STATE_HOME")
@@ -72,6 +90,11 @@ pub(crate) fn state_folder() -> miette::Result<PathBuf> {
         Some(state) => Ok(state),
         None => Ok(home()?.join(".local/state")),
     }
+}
+
+/// ~/workshop: where a participant's files are.
+pub(crate) fn work_folder() -> miette::Result<PathBuf> {
+    Ok(home()?.join("workshop"))
 }
 
 /// A path under the home as people type it.

@@ -1,53 +1,106 @@
-//! `~/.local/state/workshop/progress.json`: what a participant has achieved; survives a reboot.
+//! `~/.local/state/workshop/progress.json`: what a participant has begun and achieved; survives a reboot.
 
-use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use exercises::progress::{Progress, SCHEMA};
-use exercises::verdict::State;
 use miette::IntoDiagnostic as _;
+use serde::Deserialize;
 
-use super::{state_folder, write};
+use super::lock::Lock;
+use super::{shown, state_folder};
 use crate::output::Output;
+
+/// Of six tasks it is 2 KB.
+const LARGEST: u64 = 1 << 20;
 
 fn path() -> miette::Result<PathBuf> {
     Ok(state_folder()?.join("workshop/progress.json"))
 }
 
-/// What was achieved so far. A file that cannot be read is moved aside and said, never lost.
+/// What is known so far. A file that cannot be read is told, and left where it is.
 pub(crate) fn read(output: &Output) -> miette::Result<Progress> {
     let path = path()?;
-    let text = match fs_err::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(Progress::default());
-        }
-        Err(error) => return Err(error).into_diagnostic(),
-    };
-    match serde_json::from_str::<Progress>(&text) {
-        Ok(progress) if progress.schema == SCHEMA => Ok(progress),
-        _ => {
-            let aside = path.with_extension(format!("{}.json", jiff::Timestamp::now().as_second()));
+    load(&path)?.or_else(|why| {
+        output.remark(format_args!(
+            "remark: {} {why}; the next command that counts keeps it beside and begins a new one",
+            shown(&path)
+        ));
+        Ok(Progress::default())
+    })
+}
+
+/// Changes what is known, alone. A file that cannot be read is moved aside and told, never lost.
+pub(crate) fn change<T>(
+    lock: &Lock,
+    output: &Output,
+    change: impl FnOnce(&mut Progress) -> T,
+) -> miette::Result<T> {
+    let path = path()?;
+    let before = match load(&path)? {
+        Ok(progress) => progress,
+        Err(why) => {
+            let aside = aside(&path);
             fs_err::rename(&path, &aside).into_diagnostic()?;
             output.remark(format_args!(
-                "remark: the progress could not be read by this version; it is kept as {}, and counting begins anew",
-                aside.display()
+                "remark: {} {why}; it is kept as {}, and counting begins anew",
+                shown(&path),
+                shown(&aside)
             ));
-            Ok(Progress::default())
+            Progress::default()
         }
+    };
+    let mut after = before.clone();
+    let result = change(&mut after);
+    if after != before {
+        let text = serde_json::to_string_pretty(&after).into_diagnostic()?;
+        lock.write(&path, &(text + "\n"))?;
+    }
+    Ok(result)
+}
+
+/// The same for a command whose result does not depend on it: a full disk takes no verdict and no answer away.
+pub(crate) fn note(output: &Output, change: impl FnOnce(&mut Progress)) {
+    if let Err(report) = Lock::take().and_then(|lock| self::change(&lock, output, change)) {
+        let causes: Vec<String> = report.chain().map(ToString::to_string).collect();
+        output.remark(format_args!("remark: not counted: {}", causes.join(": ")));
     }
 }
 
-/// Adds the result of one check. Two checks at once wait for each other.
-pub(crate) fn record(task: &str, verdict: State, output: &Output) -> miette::Result<()> {
-    let path = path()?;
-    if let Some(folder) = path.parent() {
-        fs_err::create_dir_all(folder).into_diagnostic()?;
+/// What the file says; inside, why it cannot be read.
+fn load(path: &Path) -> miette::Result<Result<Progress, String>> {
+    #[derive(Deserialize)]
+    struct Header {
+        schema: u64,
     }
-    let lock = File::create(path.with_extension("lock")).into_diagnostic()?;
-    lock.lock().into_diagnostic()?;
-    let mut progress = read(output)?;
-    progress.record(task, verdict, jiff::Timestamp::now());
-    let text = serde_json::to_string_pretty(&progress).into_diagnostic()?;
-    write(&path, &(text + "\n"))
+    match fs_err::metadata(path) {
+        Ok(file) if file.is_file() && file.len() > LARGEST => {
+            return Ok(Err("is larger than any progress".to_owned()));
+        }
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(Ok(Progress::default()));
+        }
+        Err(error) => return Err(error).into_diagnostic(),
+    }
+    let bytes = fs_err::read(path).into_diagnostic()?;
+    Ok(match serde_json::from_slice::<Header>(&bytes) {
+        Ok(Header { schema }) if schema != u64::from(SCHEMA) => Err(format!(
+            "has format {schema}, which this version cannot read"
+        )),
+        Ok(_) => serde_json::from_slice(&bytes).map_err(damaged),
+        Err(error) => Err(damaged(error)),
+    })
+}
+
+fn damaged(error: serde_json::Error) -> String {
+    format!("is damaged in line {}", error.line())
+}
+
+/// A name that is free, beside the file.
+fn aside(path: &Path) -> PathBuf {
+    let second = jiff::Timestamp::now().as_second();
+    (second..)
+        .map(|number| path.with_extension(format!("{number}.json")))
+        .find(|aside| !aside.exists())
+        .unwrap_or_else(|| path.with_extension("old.json"))
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use exercises::tasks::task3::Counts;
 
-use super::{state_folder, write};
+use super::lock::Lock;
+use super::state_folder;
 
 /// So many runs are remembered.
 const KEPT: usize = 100;
@@ -25,9 +26,10 @@ pub(crate) fn read() -> Vec<Counts> {
 
 /// Remembers one more.
 pub(crate) fn add(counts: Counts) -> miette::Result<()> {
+    let lock = Lock::take()?;
     let mut runs = read();
     runs.insert(0, counts);
     runs.truncate(KEPT);
     let text = serde_json::to_string(&runs).unwrap_or_default();
-    write(&path()?, &(text + "\n"))
+    lock.write(&path()?, &(text + "\n"))
 }

@@ -1,6 +1,7 @@
-//! Draws what the provisioner does: bars on a terminal, plain lines elsewhere.
+//! Draws what the provisioner and checks do: bars on a terminal, plain lines elsewhere.
 
 mod bars;
+mod doing;
 mod plain;
 
 use std::io::IsTerminal as _;
@@ -9,6 +10,7 @@ use provisioner::job::JobEvent;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
+pub(crate) use self::doing::Doing;
 use crate::output::Output;
 
 /// Something that shows events.
@@ -26,10 +28,7 @@ impl Progress {
     /// Starts to draw on standard error; events go to the sender.
     pub(crate) fn start(output: Output) -> (UnboundedSender<JobEvent>, Self) {
         let (sender, receiver) = unbounded_channel();
-        // TERM=dumb is a terminal that cannot move its cursor.
-        let capable = std::io::stderr().is_terminal()
-            && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-        let draw: Box<dyn Draw> = if capable {
+        let draw: Box<dyn Draw> = if is_terminal() {
             Box::new(bars::Bars::new(output))
         } else {
             Box::new(plain::Plain::new(output))
@@ -47,6 +46,12 @@ impl Progress {
         // A drawing that died takes nothing with it.
         let _ = self.drawing.await;
     }
+}
+
+/// Whether standard error is a terminal that can be drawn on.
+fn is_terminal() -> bool {
+    // TERM=dumb is a terminal that cannot move its cursor.
+    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 async fn show(mut events: UnboundedReceiver<JobEvent>, mut draw: Box<dyn Draw>) {

@@ -10,7 +10,7 @@ mod values;
 pub use seen::{Counts, Ended, Hooked, Run, Script, Seen, Side, Traced, Truth};
 
 use crate::evidence::{Evidence, Seen as AnySeen};
-use crate::task::{Check, How, Question, Task, run};
+use crate::task::{Check, How, Question, Starter, Task, Watch, Watched, run};
 use crate::tracepoint::Tracepoint;
 use crate::verdict::Outcome;
 
@@ -51,6 +51,27 @@ pub const TASK: Task = Task {
         },
     ],
     template: include_str!("../../../../../templates/task/task3.md.j2"),
+    starters: &[Starter {
+        name: "task3.bt",
+        template: include_str!("../../../../../templates/start/task3.bt.j2"),
+    }],
+    hints: &[
+        "Run the script as it is and the test beside it. Nothing is printed, because nothing is kept: what stands between \
+         the braces of a probe happens each time that the tracepoint is passed, and there is nothing yet.",
+        "A map such as @name keeps something from one time to the next, and bpftrace prints it at the end. It can be \
+         counted up, or it can be given count() each time.",
+        "A second map in the same braces can be given hist() of an argument. Which argument is the value? `workshop \
+         tracepoints` shows names and types of all of them, and bpftrace counts from arg0.",
+        "A histogram with a single bar hides everything in it. The values are in satoshi, and there are 100 million of \
+         them in a bitcoin: divide inside the brackets.",
+        "Count where the test runs: {{ profile.unit_tests }} has the tracepoints, and so has {{ profile.node }}, in which \
+         they stay silent. `sudo bpftrace -l 'usdt:./{{ profile.unit_tests }}:utxocache:*'` lists them.",
+    ],
+    watch: Watch {
+        files: &[Watched::UnitTests],
+        // Each check runs the unit test.
+        every: None,
+    },
     findings: |evidence: &Evidence| {
         let AnySeen::Task3(seen) = &evidence.seen else {
             return None;
@@ -66,23 +87,6 @@ pub const TASK: Task = Task {
         Some(findings)
     },
 };
-
-/// The script that the participant begins with: `~/workshop/task3.bt`.
-pub const STARTER: &str = include_str!("../../../../../templates/start/task3.bt.j2");
-
-/// Hints, from a first push to the last before the solution.
-pub const HINTS: &[&str] = &[
-    "Run the script as it is and the test beside it. Nothing is printed, because nothing is kept: what stands between \
-     the braces of a probe happens each time that the tracepoint is passed, and there is nothing yet.",
-    "A map such as @name keeps something from one time to the next, and bpftrace prints it at the end. It can be \
-     counted up, or it can be given count() each time.",
-    "A second map in the same braces can be given hist() of an argument. Which argument is the value? `workshop \
-     tracepoints` shows names and types of all of them, and bpftrace counts from arg0.",
-    "A histogram with a single bar hides everything in it. The values are in satoshi, and there are 100 million of \
-     them in a bitcoin: divide inside the brackets.",
-    "Count where the test runs: {{ profile.unit_tests }} has the tracepoints, and so has {{ profile.node }}, in which \
-     they stay silent. `sudo bpftrace -l 'usdt:./{{ profile.unit_tests }}:utxocache:*'` lists them.",
-];
 
 const SCRIPT: &str = "script";
 const NUMBERS: &str = "numbers";

@@ -17,14 +17,24 @@ pub(super) struct Difference<'a> {
     pub(super) gone: BTreeSet<&'a Tracepoint>,
 }
 
-/// Compares the programs; what stands in the way is already a judgement.
+/// Compares the programs. What stands in the way is already a judgement, and [`built`] and [`kept`] tell it in
+/// full.
 pub(super) fn difference(seen: &Seen) -> Result<Difference<'_>, Judged> {
-    let known = |program: &Observed<Program>| program.judge(|_| Judged::right(""));
-    let (Observed::Known(program), Observed::Known(base)) = (&seen.program, &seen.base) else {
-        return Err(match &seen.program {
-            Observed::Known(_) => known(&seen.base),
-            Observed::Unknown { .. } => known(&seen.program),
-        });
+    match (&seen.program, &seen.base) {
+        (Observed::Known(_), Observed::Known(_)) => compare(seen),
+        _ => Err(Judged::Unknown {
+            why: "there were no two programs to compare".to_owned(),
+            remedy: "see above".to_owned(),
+        }),
+    }
+}
+
+fn compare(seen: &Seen) -> Result<Difference<'_>, Judged> {
+    let unknown = |program: &Observed<Program>| program.judge(|_| Judged::right(""));
+    let (program, base) = match (&seen.program, &seen.base) {
+        (Observed::Known(program), Observed::Known(base)) => (program, base),
+        (Observed::Known(_), base) => return Err(unknown(base)),
+        (program, _) => return Err(unknown(program)),
     };
     if let Observed::Known(Build::Stale { .. } | Build::Broken { .. }) = seen.build {
         return Err(Judged::Unknown {
@@ -80,7 +90,7 @@ fn mend(error: &CompilerError, seen: &Seen) -> String {
 }
 
 pub(super) fn kept(seen: &Seen) -> Judged {
-    let difference = match difference(seen) {
+    let difference = match compare(seen) {
         Ok(difference) => difference,
         Err(judged) => return judged,
     };

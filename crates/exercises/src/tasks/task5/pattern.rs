@@ -114,11 +114,11 @@ impl Firings {
         ];
         match (starting, running, stopping) {
             ([1, 1], _, [1, 1]) => Pattern::Both,
-            (_, [0, 0], [1, 0]) => Pattern::Signal,
-            (_, [0, 0], [0, 1]) => Pattern::Call,
+            ([0, 0], [0, 0], [1, 0]) => Pattern::Signal,
+            ([0, 0], [0, 0], [0, 1]) => Pattern::Call,
             ([1, 0], [0, 0], [0, 0]) => Pattern::NewDirectory,
             ([0, 1], [0, 0], [0, 0]) => Pattern::OldDirectory,
-            ([0, 0], _, [0, 0]) => Pattern::Running,
+            ([0, 0], [a, b], [0, 0]) if a + b + killed.running > 0 => Pattern::Running,
             _ => Pattern::Irregular,
         }
     }

@@ -68,12 +68,17 @@ pub struct CompilerError {
 }
 
 impl CompilerError {
-    /// The error in what GCC or Clang printed that tells most: one about a tracepoint, else the first.
+    /// The error in what GCC or Clang printed that tells most: the first; where names are missing, the one about
+    /// a tracepoint.
     pub fn telling(printed: &str) -> Option<Self> {
-        let errors = || printed.lines().filter_map(Self::of_line);
-        errors()
-            .find(|error| error.no_semaphore() || error.no_macro())
-            .or_else(|| errors().next())
+        let mut errors = printed.lines().filter_map(Self::of_line);
+        let first = errors.next()?;
+        // Without the header the macro's arguments are missed first.
+        if first.undeclared().is_none() || first.no_semaphore() || first.no_macro() {
+            return Some(first);
+        }
+        let about = errors.find(|error| error.no_semaphore() || error.no_macro());
+        Some(about.unwrap_or(first))
     }
 
     fn of_line(line: &str) -> Option<Self> {
@@ -241,6 +246,12 @@ init.cpp:7:5: error: 'TRACEPOINT' was not declared in this scope
 ";
         let error = CompilerError::telling(header).unwrap();
         assert!(error.at == "init.cpp:7:5" && error.no_macro(), "{error:?}");
+        let open = "\
+init.cpp:9:1: error: unterminated argument list invoking macro \"TRACEPOINT\"
+init.cpp:7:5: error: 'TRACEPOINT' was not declared in this scope
+";
+        let error = CompilerError::telling(open).unwrap();
+        assert!(error.at == "init.cpp:9:1" && !error.no_macro(), "{error:?}");
         let clang = "init.cpp:7:5: error: use of undeclared identifier 'node_x_semaphore'\n";
         assert!(CompilerError::telling(clang).unwrap().no_semaphore());
         let missing = "x.cpp:1:10: fatal error: util/trce.h: No such file or directory\n";

@@ -22,13 +22,20 @@ use crate::live::CouldNot;
 use crate::live::cancel::Cancel;
 use crate::live::root;
 use crate::participant::{self, Host, runs};
+use crate::progress::Doing;
 
 /// No script by hand has more.
 const LARGEST_SCRIPT: u64 = 256 << 10;
 /// bpftrace tells its version in a few milliseconds; a small busy server takes longer.
 const VERSION: Duration = Duration::from_secs(10);
 
-pub(super) fn look(host: &Host, places: &Places, answers: &Answers, cancel: &Cancel) -> Seen {
+pub(super) fn look(
+    host: &Host,
+    places: &Places,
+    answers: &Answers,
+    cancel: &Cancel,
+    doing: &Doing,
+) -> Seen {
     let tree = host.tree(places.tree.as_deref());
     let profile = host.profile(tree.as_deref());
     let script = script(places.script.as_deref());
@@ -39,6 +46,7 @@ pub(super) fn look(host: &Host, places: &Places, answers: &Answers, cancel: &Can
             .iter()
             .any(|id| answers.contains_key(*id));
     let run = if wanted {
+        doing.say("runs the unit test beside the script and probes of its own");
         traced(host, places, &script, cancel)
     } else {
         Err(CouldNot::new(

@@ -3,6 +3,8 @@
 //! The tree stays as it is: the build system is asked what it would do, and a file that it would compile is only
 //! looked through by the compiler.
 
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -10,8 +12,9 @@ use std::time::{Duration, SystemTime};
 use exercises::evidence::Observed;
 use exercises::profile::Profile;
 use exercises::tasks::task5::seen::{Build, CompilerError};
+use rustix::process::geteuid;
 
-use super::sources::Sources;
+use super::sources::{Source, Sources};
 use crate::live::CouldNot;
 use crate::live::cancel::Cancel;
 use crate::live::process::{Ended, Process};
@@ -26,6 +29,8 @@ const MOST_COMPILED: usize = 3;
 const LOOK_THROUGH: &str = "-fsyntax-only -MF /dev/null";
 /// Its version header is made anew in every run of the build, so it always seems to be old.
 const ALWAYS: &str = "clientversion";
+/// How CMake's makefiles link the node.
+const MAKE_LINKS: &str = "cmake_link_script CMakeFiles/bitcoind.dir/";
 
 pub(super) fn build(
     tree: &Path,
@@ -48,22 +53,20 @@ pub(super) fn build(
         return Observed::Known(Build::Current);
     };
     let state = match Plan::of(&tree.join(profile.node), cancel) {
-        Ok(Some(plan)) if plan.compiles.is_empty() && !plan.links_newer(built) => {
+        Ok(Some(plan)) if plan.compiles.is_empty() && !plan.links(built) => {
             // A file that the node is not made of.
             Ok(Build::Current)
         }
-        Ok(Some(plan)) => {
-            first_error(&plan, &newer_paths(tree, &newer), cancel).map(|error| match error {
-                Some(mut error) => {
-                    error.at = from_the_top(&error.at, tree);
-                    Build::Broken {
-                        newer: newest,
-                        error,
-                    }
+        Ok(Some(plan)) => first_error(&plan, &newer, cancel).map(|error| match error {
+            Some(mut error) => {
+                error.at = from_the_top(&error.at, tree);
+                Build::Broken {
+                    newer: newest,
+                    error,
                 }
-                None => Build::Stale { newer: newest },
-            })
-        }
+            }
+            None => Build::Stale { newer: newest },
+        }),
         // No build system that we can ask: the times tell.
         Ok(None) => Ok(Build::Stale { newer: newest }),
         Err(could_not) => Err(could_not),
@@ -71,17 +74,13 @@ pub(super) fn build(
     state.map_or_else(Into::into, Observed::Known)
 }
 
-fn newer_paths(tree: &Path, newer: &[&super::sources::Source]) -> Vec<String> {
-    newer
-        .iter()
-        .map(|source| tree.join(&source.path).display().to_string())
-        .collect()
-}
-
-/// `/home/workshop/bitcoin/src/init.cpp:12:5` is `src/init.cpp:12:5`.
+/// `/home/workshop/bitcoin/src/init.cpp:12:5` is `src/init.cpp:12:5`, whichever way leads to the tree.
 fn from_the_top(at: &str, tree: &Path) -> String {
-    let rest = Path::new(at).strip_prefix(tree);
-    rest.map_or_else(|_| at.to_owned(), |rest| rest.display().to_string())
+    [std::path::absolute(tree), tree.canonicalize()]
+        .into_iter()
+        .filter_map(Result::ok)
+        .find_map(|tree| Some(Path::new(at).strip_prefix(tree).ok()?.display().to_string()))
+        .unwrap_or_else(|| at.to_owned())
 }
 
 /// What the build system would do for the node.
@@ -90,8 +89,10 @@ struct Plan {
     folder: PathBuf,
     /// Commands that compile.
     compiles: Vec<String>,
-    /// What is linked.
+    /// What ninja would link. It says so in every run, because of [`ALWAYS`].
     linked: Vec<PathBuf>,
+    /// Whether make would link, which it says only when it would.
+    make_links: bool,
 }
 
 impl Plan {
@@ -112,7 +113,7 @@ impl Plan {
         } else {
             return Ok(None);
         };
-        command.current_dir(folder).env("LC_ALL", "C");
+        as_owner(&mut command, folder);
         let Ok(process) = Process::spawn(&mut command) else {
             return Ok(None);
         };
@@ -137,6 +138,7 @@ impl Plan {
         Self {
             folder: folder.to_owned(),
             linked: linked.collect(),
+            make_links: others.iter().any(|command| command.contains(MAKE_LINKS)),
             compiles: compiles
                 .into_iter()
                 .filter(|command| !command.contains(ALWAYS))
@@ -145,13 +147,14 @@ impl Plan {
         }
     }
 
-    /// Whether something that is linked is newer: compiled, and not linked yet.
-    fn links_newer(&self, built: SystemTime) -> bool {
-        self.linked.iter().any(|file| {
-            std::fs::metadata(file)
-                .and_then(|data| data.modified())
-                .is_ok_and(|modified| modified > built)
-        })
+    /// Whether the node has to be linked: something was compiled, and not linked yet.
+    fn links(&self, built: SystemTime) -> bool {
+        self.make_links
+            || self.linked.iter().any(|file| {
+                std::fs::metadata(file)
+                    .and_then(|data| data.modified())
+                    .is_ok_and(|modified| modified > built)
+            })
     }
 }
 
@@ -176,10 +179,13 @@ fn without_progress(line: &str) -> &str {
 /// The first file that does not compile, of those that would be compiled; files that were changed come first.
 fn first_error(
     plan: &Plan,
-    newer: &[String],
+    newer: &[&Source],
     cancel: &Cancel,
 ) -> Result<Option<CompilerError>, CouldNot> {
-    let changed = |command: &str| newer.iter().any(|path| command.contains(path.as_str()));
+    let changed = |command: &str| {
+        let mut newer = newer.iter();
+        newer.any(|source| command.ends_with(&format!("/{}", source.path)))
+    };
     let mut commands: Vec<&String> = plan.compiles.iter().collect();
     commands.sort_by_key(|command| !changed(command));
     for command in commands.into_iter().take(MOST_COMPILED) {
@@ -195,11 +201,20 @@ fn first_error(
 
 fn look_through(folder: &Path, command: &str, cancel: &Cancel) -> Result<Ended, CouldNot> {
     let mut shell = Command::new("sh");
-    shell
-        .args(["-c", &format!("{command} {LOOK_THROUGH}")])
-        .current_dir(folder)
-        .env("LC_ALL", "C");
+    shell.args(["-c", &format!("{command} {LOOK_THROUGH}")]);
+    as_owner(&mut shell, folder);
     Process::spawn(&mut shell)?.wait(COMPILE, cancel)
+}
+
+/// In that folder, with messages that we understand, and never as root on a tree that is somebody else's: what the
+/// build system runs is up to them.
+fn as_owner(command: &mut Command, folder: &Path) {
+    command.current_dir(folder).env("LC_ALL", "C");
+    if geteuid().is_root()
+        && let Ok(data) = std::fs::metadata(folder)
+    {
+        command.gid(data.gid()).uid(data.uid());
+    }
 }
 
 #[cfg(test)]
@@ -229,9 +244,10 @@ mod tests {
         let plan = Plan::read(
             folder,
             "make -f CMakeFiles/Makefile2 bitcoind\n\
-             cd /t/build/src && /usr/bin/c++ -I/t -o CMakeFiles/init.cpp.o -c /t/src/init.cpp\n",
+             cd /t/build/src && /usr/bin/c++ -I/t -o CMakeFiles/init.cpp.o -c /t/src/init.cpp\n\
+             cd /t/build/src && cmake -E cmake_link_script CMakeFiles/bitcoind.dir/link.txt\n",
         );
-        assert_eq!(plan.compiles.len(), 1);
+        assert!(plan.compiles.len() == 1 && plan.make_links);
     }
 
     #[test]

@@ -20,34 +20,9 @@ use crate::live::cancel::Cancel;
 use crate::live::root;
 use crate::live::starts::Starts;
 use crate::participant::{Host, shown};
+use crate::progress::Doing;
 
-pub(super) fn look(host: &Host, places: &Places) -> Seen {
-    match Cancel::on_signals() {
-        Ok(cancel) => look_until(host, places, &cancel),
-        Err(error) => {
-            let why = format!("signals cannot be handled: {error}");
-            let remedy = "are there too many open files? `ulimit -n`";
-            Seen {
-                program: Observed::unknown(&why, remedy),
-                base: Observed::unknown(&why, remedy),
-                build: Observed::unknown(&why, remedy),
-                calls: vec![],
-                documented: None,
-                timeline: Observed::unknown(&why, remedy),
-                habits: habits(host.profile(None)),
-            }
-        }
-    }
-}
-
-fn habits(profile: &Profile) -> Habits {
-    Habits {
-        build: profile.build_node.to_owned(),
-        semaphores: profile.semaphores,
-    }
-}
-
-fn look_until(host: &Host, places: &Places, cancel: &Cancel) -> Seen {
+pub(super) fn look(host: &Host, places: &Places, cancel: &Cancel, doing: &Doing) -> Seen {
     let tree = host.tree(places.tree.as_deref());
     let tree = tree.as_deref();
     let profile = host.profile(tree);
@@ -61,6 +36,7 @@ fn look_until(host: &Host, places: &Places, cancel: &Cancel) -> Seen {
     };
     let base = base(host, places, file.as_deref());
     let sources = tree.map(Sources::find);
+    doing.say("sees whether the program is built from the source");
     let build = match (tree, &sources, &file) {
         (Some(tree), Some(sources), Some(file)) => {
             build::build(tree, sources, file, profile, cancel)
@@ -74,6 +50,7 @@ fn look_until(host: &Host, places: &Places, cancel: &Cancel) -> Seen {
         (Some(sources), Observed::Known(base)) => calls::new_calls(sources, &base.tracepoints),
         _ => vec![],
     };
+    doing.say("starts and stops the program");
     let timeline = timeline(file.as_deref(), &program, &base, &build, cancel);
     Seen {
         program,
@@ -83,6 +60,13 @@ fn look_until(host: &Host, places: &Places, cancel: &Cancel) -> Seen {
         documented: tree.and_then(documented),
         timeline,
         habits: habits(profile),
+    }
+}
+
+fn habits(profile: &Profile) -> Habits {
+    Habits {
+        build: profile.build_node.to_owned(),
+        semaphores: profile.semaphores,
     }
 }
 

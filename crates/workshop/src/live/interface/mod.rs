@@ -4,11 +4,14 @@
 //! - [`tracer`]: the probes, and from their events to values.
 //! - [`chain`]: a chain, its coins, and a flushed cache.
 //! - [`coins`]: transactions and a block; [`transaction`] writes them.
-//! - [`net`]: connections and messages; [`peer`] is the other end of them.
+//! - [`net`]: connections and messages; [`peer`] is the other end of them, [`message`] what is said, [`known`]
+//!   what the node knows of it.
 //! - [`wallet`]: coin selection.
 
 mod chain;
 mod coins;
+mod known;
+mod message;
 mod net;
 mod peer;
 mod request;
@@ -29,6 +32,7 @@ use self::chain::Chain;
 use self::tracer::Tracer;
 use super::CouldNot;
 use super::cancel::Cancel;
+use super::private::Private;
 use super::regtest::{Datadir, Node, Setup, Stop};
 use super::root::Observation;
 
@@ -50,14 +54,16 @@ impl Observation for InterfaceTest {
     type Seen = Seen;
 
     fn look(&self, cancel: &Cancel) -> Result<Seen, CouldNot> {
+        let program = Private::copy(&self.program)?;
         let datadir = Datadir::new()?;
         let mut steps = Vec::new();
-        let mut setup = Setup::new(&self.program);
+        let mut setup = Setup::new(program.path());
         setup.options = options();
 
         let mut node = Node::start(&setup, &datadir, cancel)?;
-        let descriptor = chain::begin(&node, cancel)?;
+        // Before anything else: who may not trace is told at once.
         let mut run = Run::new(self, &node, cancel, &mut steps)?;
+        let descriptor = chain::begin(&node, cancel)?;
         chain::flushes(&mut run, &node)?;
         drop(run);
         let chain = Chain::fund(&node, descriptor)?;

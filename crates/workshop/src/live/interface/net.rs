@@ -5,10 +5,12 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::time::Instant;
 
 use exercises::interface::seen::{Expected, Sum, Value as Seen, Want};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::peer::{ANSWER, HEADER, Message, Peer, pause};
-use super::rpc::{call, list, number, text};
+use super::known::{Known, everybody, gone, know};
+use super::message::{HEADER, Message};
+use super::peer::{ANSWER, Peer, pause};
+use super::rpc::{call, number};
 use super::tracer::{MESSAGE, hex};
 use super::{Expectations, Run, id};
 use crate::live::CouldNot;
@@ -26,19 +28,6 @@ pub(super) const MAX_CONNECTIONS: usize = OWN + INBOUND;
 const MOST_HEADERS: u16 = 2000;
 /// Before this version a node cannot be told how to talk to a peer.
 const TRANSPORTS: i64 = 260_000;
-
-/// A peer as the node knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Known {
-    id: i64,
-    address: String,
-    kind: String,
-    network: u32,
-    connected: i64,
-    /// Bytes by type of message, with their headers.
-    sent: Vec<(String, u64)>,
-    received: Vec<(String, u64)>,
-}
 
 /// All steps with connections.
 pub(super) fn all(run: &mut Run<'_>, node: &Node) -> Result<(), CouldNot> {
@@ -274,83 +263,5 @@ fn crowd(run: &mut Run<'_>, node: &Node) -> Result<(), CouldNot> {
         drop((last, peers));
         Ok((vec![evicted].into(), ()))
     })?;
-    Ok(())
-}
-
-impl Known {
-    fn read(peer: &Value) -> Result<Self, CouldNot> {
-        let totals = |member: &str| {
-            let by_type = peer.get(member).and_then(Value::as_object);
-            let pairs = by_type.into_iter().flatten();
-            let mut totals: Vec<_> = pairs
-                .map(|(kind, bytes)| (kind.clone(), bytes.as_u64().unwrap_or(0)))
-                .collect();
-            totals.sort();
-            totals
-        };
-        Ok(Self {
-            id: number(peer, "id")?,
-            address: text(peer, "addr")?,
-            kind: text(peer, "connection_type")?,
-            network: network(&text(peer, "network")?),
-            connected: number(peer, "conntime")?,
-            sent: totals("bytessent_per_msg"),
-            received: totals("bytesrecv_per_msg"),
-        })
-    }
-
-    fn event(&self, event: &str, because: &str) -> Expected {
-        Expected::new(id("net", event), because)
-            .arg("peer_id", self.id)
-            .arg("peer_addr", Want::text(&self.address))
-            .arg("connection_type", Want::text(&self.kind))
-    }
-
-    fn ended(&self, event: &str, because: &str) -> Expected {
-        self.event(event, because)
-            .arg("network", self.network)
-            .arg("established_at", self.connected)
-    }
-}
-
-/// What `enum Network` has for the names of `getpeerinfo`. The documentation leaves out the first, which all
-/// peers on the same machine have.
-fn network(name: &str) -> u32 {
-    match name {
-        "ipv4" => 1,
-        "ipv6" => 2,
-        "onion" => 3,
-        "i2p" => 4,
-        "cjdns" => 5,
-        _ => 0,
-    }
-}
-
-fn everybody(node: &Node) -> Result<Vec<Known>, CouldNot> {
-    let peers = call(node, "getpeerinfo", json!([]))?;
-    list(&peers, "")?.iter().map(Known::read).collect()
-}
-
-/// A peer as the node knows it, once it does.
-fn know(node: &Node, peer: &Peer, cancel: &Cancel) -> Result<Known, CouldNot> {
-    let end = Instant::now() + ANSWER;
-    loop {
-        let mut all = everybody(node)?.into_iter();
-        if let Some(known) = all.find(|known| known.address == peer.address) {
-            return Ok(known);
-        }
-        pause(end, "notice a peer", cancel)?;
-    }
-}
-
-/// Waits until the node no longer knows them.
-fn gone(node: &Node, peers: &[i64], cancel: &Cancel) -> Result<(), CouldNot> {
-    let end = Instant::now() + ANSWER;
-    while everybody(node)?
-        .iter()
-        .any(|known| peers.contains(&known.id))
-    {
-        pause(end, "let a peer go", cancel)?;
-    }
     Ok(())
 }

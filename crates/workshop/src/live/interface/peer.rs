@@ -2,37 +2,17 @@
 //! peer needs that shakes hands, and knows byte for byte what was said.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
 
-use sha2::{Digest as _, Sha256};
-
+use super::message::{Message, take, version};
 use crate::live::CouldNot;
 use crate::live::cancel::Cancel;
 
-/// Regtest's first bytes of every message.
-const MAGIC: [u8; 4] = [0xfa, 0xbf, 0xb5, 0xda];
-/// Magic, type, length and checksum.
-pub(super) const HEADER: usize = 24;
-/// Bytes of a message's type.
-const TYPE: usize = 12;
-/// Nothing that a node says to us is longer.
-const LONGEST: usize = 4 << 20;
-/// We offer what a node wants of those that it connects to: all blocks, and witnesses.
-const SERVICES: u64 = 1 | 1 << 3;
-/// The version of the protocol that added the handshake's optional messages, of which we use none.
-const PROTOCOL: i32 = 70016;
 /// A node answers after milliseconds; on a small busy server later.
 pub(super) const ANSWER: Duration = Duration::from_secs(30);
 /// How often an interrupt is looked for.
 const LOOK: Duration = Duration::from_millis(20);
-
-/// A message, without its header.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Message {
-    pub(super) kind: String,
-    pub(super) payload: Vec<u8>,
-}
 
 /// Our end of a connection, and all that was said on it.
 pub(super) struct Peer {
@@ -126,21 +106,12 @@ impl Peer {
 
     /// Says something.
     pub(super) fn send(&mut self, kind: &str, payload: Vec<u8>) -> Result<(), CouldNot> {
-        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        let mut name = [0; TYPE];
-        for (to, from) in name.iter_mut().zip(kind.bytes()) {
-            *to = from;
-        }
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend(name);
-        bytes.extend(length.to_le_bytes());
-        bytes.extend(checksum(&payload));
-        bytes.extend(&payload);
-        self.stream.write_all(&bytes).map_err(failed)?;
-        self.sent.push(Message {
+        let message = Message {
             kind: kind.to_owned(),
             payload,
-        });
+        };
+        self.stream.write_all(&message.to_bytes()).map_err(failed)?;
+        self.sent.push(message);
         Ok(())
     }
 
@@ -183,70 +154,6 @@ impl Peer {
     }
 }
 
-/// Takes the first whole message out of what was read.
-fn take(buffer: &mut Vec<u8>) -> Result<Option<Message>, CouldNot> {
-    let odd = |what: &str| {
-        CouldNot::new(
-            format!("a temporary node said something odd: {what}"),
-            "this program does not know that version of Bitcoin Core: ask the instructor",
-        )
-    };
-    let Some((header, rest)) = buffer.split_at_checked(HEADER) else {
-        return Ok(None);
-    };
-    let (magic, header) = header.split_at(MAGIC.len());
-    let (kind, header) = header.split_at(TYPE);
-    let (length, _checksum) = header.split_at(size_of::<u32>());
-    if magic != MAGIC {
-        return Err(odd("no message of regtest"));
-    }
-    let length = length.try_into().map_or(u32::MAX, u32::from_le_bytes);
-    let length = usize::try_from(length).unwrap_or(usize::MAX);
-    if length > LONGEST {
-        return Err(odd("a message of more than 4 MiB"));
-    }
-    let Some(payload) = rest.get(..length) else {
-        return Ok(None);
-    };
-    let kind: Vec<u8> = kind.iter().copied().take_while(|byte| *byte != 0).collect();
-    let message = Message {
-        kind: String::from_utf8_lossy(&kind).into_owned(),
-        payload: payload.to_vec(),
-    };
-    buffer.drain(..HEADER + length);
-    Ok(Some(message))
-}
-
-fn version(nonce: u64) -> Vec<u8> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = now.map_or(0, |since| since.as_secs());
-    // Services, address and port of either: nobody is to call us.
-    let nowhere = [
-        &0_u64.to_le_bytes()[..],
-        &Ipv4Addr::UNSPECIFIED.to_ipv6_mapped().octets(),
-        &[0, 0],
-    ]
-    .concat();
-    let mut payload = PROTOCOL.to_le_bytes().to_vec();
-    payload.extend(SERVICES.to_le_bytes());
-    payload.extend(now.to_le_bytes());
-    payload.extend(&nowhere);
-    payload.extend(&nowhere);
-    payload.extend(nonce.to_le_bytes());
-    let name = b"/workshop/";
-    payload.extend(u8::try_from(name.len()));
-    payload.extend(name);
-    // Our best block's height, and that transactions may be sent to us.
-    payload.extend(0_i32.to_le_bytes());
-    payload.push(1);
-    payload
-}
-
-fn checksum(payload: &[u8]) -> Vec<u8> {
-    let twice = Sha256::digest(Sha256::digest(payload));
-    twice.into_iter().take(4).collect()
-}
-
 /// Waits a moment for the node to do something.
 pub(super) fn pause(end: Instant, what: &str, cancel: &Cancel) -> Result<(), CouldNot> {
     cancel.sleep(Duration::from_millis(2));
@@ -279,6 +186,7 @@ fn failed(error: io::Error) -> CouldNot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
 
     #[test]
     fn two_ends_understand_each_other() {
@@ -302,27 +210,5 @@ mod tests {
         assert_eq!(kinds, ["version", "verack", "ping"]);
         assert_eq!(peer.sent, other.received);
         assert_eq!(peer.received, other.sent);
-    }
-
-    #[test]
-    fn half_a_message_waits_and_nonsense_is_told() {
-        let mut half = MAGIC.to_vec();
-        half.extend(b"ping\0\0\0\0\0\0\0\0\x08\0\0\0....1234567");
-        assert_eq!(take(&mut half), Ok(None));
-        half.push(b'8');
-        let message = take(&mut half).unwrap().unwrap();
-        assert_eq!(message.kind, "ping");
-        assert_eq!(message.payload, b"12345678");
-        assert!(half.is_empty());
-        assert!(take(&mut vec![0; HEADER]).is_err());
-        let mut long = MAGIC.to_vec();
-        long.extend([0xff; HEADER]);
-        assert!(take(&mut long).is_err());
-    }
-
-    #[test]
-    fn a_checksum_is_core_s() {
-        // Of no bytes, as every `verack` has it.
-        assert_eq!(checksum(&[]), [0x5d, 0xf6, 0xe0, 0xe2]);
     }
 }

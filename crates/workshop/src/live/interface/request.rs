@@ -41,9 +41,9 @@ impl InterfaceTest {
             .profile(host.tree(places.tree.as_deref()).as_deref())
             .build;
         let build = format!("build it with them: {}", build.join(" && "));
-        let notes = probe::usdt::read_file(&program).map_err(|error| {
-            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-            CouldNot::new(format!("{error}{}", cause.unwrap_or_default()), &build)
+        let notes = probe::usdt::read_file(&program).map_err(|error| CouldNot {
+            remedy: build.clone(),
+            ..CouldNot::of(&error)
         })?;
         if notes.tracepoints.is_empty() {
             let path = program.display();

@@ -70,7 +70,8 @@ impl Tracer {
                 Some(traced(documented, built))
             })
             .unzip();
-        let session = Session::attach(&Target::Pid(node.pid()), requests).map_err(could_not)?;
+        let session = Session::attach(&Target::Pid(node.pid()), requests)
+            .map_err(|error| CouldNot::of(&error))?;
         Ok(Self {
             session,
             probes,
@@ -118,20 +119,14 @@ impl Tracer {
     }
 
     fn counts(&self) -> Result<(u64, u64), CouldNot> {
-        let counted = self.session.counted().map_err(could_not)?;
+        let counted = self
+            .session
+            .counted()
+            .map_err(|error| CouldNot::of(&error))?;
         let fired = counted.probes.iter().map(|probe| probe.events).sum();
         let lost = counted.probes.iter().map(|probe| probe.lost.dropped).sum();
         Ok((fired, lost))
     }
-}
-
-fn could_not(error: probe::Error) -> CouldNot {
-    let remedy = miette::Diagnostic::help(&error).map(|help| help.to_string());
-    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-    CouldNot::new(
-        format!("{error}{}", cause.unwrap_or_default()),
-        remedy.unwrap_or_else(|| "see task0 for what tracing needs".to_owned()),
-    )
 }
 
 fn traced(documented: &Documented, built: &Built) -> (Traced, Probe) {

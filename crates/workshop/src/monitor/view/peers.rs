@@ -88,7 +88,8 @@ pub(super) fn draw(
         frame.render_widget(text, area);
         return;
     }
-    let columns = columns(area.width, shown.model.nodes.len() > 1);
+    let several_nodes = visible.windows(2).any(|pair| pair[0].pid != pair[1].pid);
+    let columns = columns(area.width, several_nodes);
     let header = columns.iter().map(|(column, _)| column.title());
     let selected = ui.selected(visible);
     let rows = visible.iter().filter_map(|id| {

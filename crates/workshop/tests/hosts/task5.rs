@@ -61,7 +61,6 @@ fn judge_patches(desk: &Desk, wanted: impl Fn(&Solution) -> bool) {
         misjudged.extend(wrong.iter().map(|why| format!("{}: {why}", solution.name)));
     }
     assert!(misjudged.is_empty(), "{}", misjudged.join("\n"));
-    tree.build().exits(0);
     nothing_is_left(desk);
 }
 
@@ -79,14 +78,22 @@ impl<'a> Tree<'a> {
         };
         let files: BTreeSet<String> = solutions("task5").unwrap().iter().flat_map(files).collect();
         let files: Vec<String> = files.into_iter().collect();
-        // A run that was ended left its patch, and the files as they were.
         tree.says(&format!(
-            "mkdir -p {FOLDER} && if [ -d {FOLDER}/src ]; then cp -r {FOLDER}/src .; \
-             else cp --parents {} {FOLDER}; fi",
+            "mkdir -p {FOLDER} && if [ ! -d {FOLDER}/src ]; then cp --parents {} {FOLDER}; fi",
             files.join(" ")
         ));
+        // A run that was ended left its patch, and the files as they were.
+        tree.restore_all();
         tree.build().exits(0);
         tree
+    }
+
+    /// Only what differs, for the rest would be compiled too.
+    fn restore_all(&self) {
+        self.says(&format!(
+            "(cd {FOLDER} && find src -type f) | while read -r file; do \
+             cmp -s {FOLDER}/$file $file || cp {FOLDER}/$file $file; done"
+        ));
     }
 
     #[track_caller]
@@ -122,8 +129,9 @@ impl<'a> Tree<'a> {
 impl Drop for Tree<'_> {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            self.says(&format!("cp -r {FOLDER}/src . && rm -r {FOLDER}"));
+            self.restore_all();
             self.build().exits(0);
+            self.says(&format!("rm -r {FOLDER}"));
         }
     }
 }
@@ -176,6 +184,7 @@ fn left(desk: &Desk) -> String {
 }
 
 #[test]
+#[ignore = "takes minutes: a check is interrupted in three ways at nine moments"]
 fn an_interrupted_check_leaves_nothing() {
     let desk = Desk::open();
     let tree = Tree::of(&desk);

@@ -21,5 +21,6 @@ mod hosts {
     mod refused;
     mod task3;
     mod task5;
+    mod terminal;
     mod workshop;
 }

@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::bpftrace::{Bar, Histogram};
 
-/// Quantiles that are kept, beside the smallest value: enough to tell a bar that is off by a hundredth.
-const QUANTILES: usize = 256;
+/// Quantiles that are kept, beside the smallest value. Between them values are taken for evenly spread.
+const QUANTILES: usize = 64;
 /// How far a histogram's share of values below an edge may be from ours: what interpolating between quantiles
-/// can be off, and room for units that are no powers of ten.
+/// can be off, and room for units that are measured.
 const TOLERANCE: f64 = 0.01;
 /// An edge tells something when a share of the values between this and its complement lies below it.
 const TELLING: f64 = 0.02;
@@ -75,13 +75,18 @@ impl Distribution {
     /// The value that a share of the values lies below.
     pub fn at(&self, share: f64) -> f64 {
         let last = self.quantiles.len().saturating_sub(1);
+        let place = share.clamp(0.0, 1.0) * last as f64;
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "between 0 and the number of quantiles"
         )]
-        let at = (share.clamp(0.0, 1.0) * last as f64).round() as usize;
-        self.quantiles.get(at).map_or(0.0, |value| *value as f64)
+        let at = place as usize;
+        let quantile = |at: usize| self.quantiles.get(at.min(last)).map(|value| *value as f64);
+        let (Some(low), Some(high)) = (quantile(at), quantile(at + 1)) else {
+            return 0.0;
+        };
+        low + (high - low) * place.fract()
     }
 
     /// Whether a histogram is one of these values, in whatever unit.

@@ -24,5 +24,6 @@ mod hosts {
     mod task3;
     mod task4;
     mod task5;
+    mod terminal;
     mod workshop;
 }

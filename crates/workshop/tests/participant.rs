@@ -14,6 +14,8 @@ mod reset;
 mod start;
 #[path = "participant/state.rs"]
 mod state;
+#[path = "participant/task3.rs"]
+mod task3;
 #[path = "participant/terminal.rs"]
 mod terminal;
 #[path = "participant/watch.rs"]

@@ -413,13 +413,31 @@ fn histograms_of_map(name: &str, value: &Value, to: &mut Vec<Histogram>) {
 }
 
 fn read_bars(bars: &[Value]) -> Vec<Bar> {
-    bars.iter()
+    let mut bars: Vec<Bar> = bars
+        .iter()
         .map(|bar| Bar {
             min: bar.get("min").and_then(bits),
             max: bar.get("max").and_then(bits),
             count: bar.get("count").and_then(Value::as_u64).unwrap_or(0),
         })
-        .collect()
+        .map(unwrapped)
+        .collect();
+    bars.sort_by_key(|bar| bar.min);
+    bars
+}
+
+/// bpftrace 0.17 computes the bounds of its bars with 32 bits: the topmost, which takes everything from 2^31 on,
+/// calls itself one from -2^31 to 0.
+fn unwrapped(bar: Bar) -> Bar {
+    if bar.min == Some(i32::MIN.into()) && bar.max == Some(0) {
+        Bar {
+            min: Some(1 << 31),
+            max: None,
+            ..bar
+        }
+    } else {
+        bar
+    }
 }
 
 fn merge<'a>(histograms: impl Iterator<Item = &'a Vec<Bar>>) -> Vec<Bar> {
@@ -610,6 +628,14 @@ mod tests {
             (bars[2].min, bars[2].max, bars[2].count),
             (Some(2), None, 3)
         );
+    }
+
+    #[test]
+    fn the_topmost_bar_of_an_old_version_is_called_what_it_is() {
+        let text = r#"{"type": "hist", "data": {"@h": [{"min": -2147483648, "max": 0, "count": 9}, {"min": 1073741824, "max": 2147483647, "count": 2}]}}"#;
+        let bars = &read(text).histograms[0].bars;
+        assert_eq!(bars[0].max, Some(2_147_483_647));
+        assert_eq!((bars[1].min, bars[1].max), (Some(2_147_483_648), None));
     }
 
     #[test]

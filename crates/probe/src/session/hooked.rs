@@ -34,20 +34,24 @@ pub fn hooked_by(pid: u32) -> io::Result<Vec<Hooked>> {
         let Some(fd) = name.to_str().and_then(|name| name.parse().ok()) else {
             continue;
         };
-        let hooked = match kind.as_os_str().as_bytes() {
-            b"anon_inode:[perf_event]" => sys::perf_event(pid, fd)?,
+        let (hooked, path) = match kind.as_os_str().as_bytes() {
+            b"anon_inode:[perf_event]" => {
+                let hooked = sys::perf_event(pid, fd)?;
+                let path = hooked.as_ref().map(|one| named_by(&process, &one.path));
+                (hooked, path)
+            }
             b"anon_inode:bpf_link" | b"anon_inode:bpf-link" => {
                 let info = std::fs::read_to_string(process.join("fdinfo").join(&name));
-                match info.ok().as_deref().and_then(link_id) {
-                    // Before Linux 6.8 it does not tell.
-                    Some(id) => sys::link(id).unwrap_or_default(),
-                    None => None,
-                }
+                let id = info.ok().as_deref().and_then(link_id);
+                // Before Linux 6.8 a link does not tell.
+                let hooked = id.and_then(|id| sys::link(id).unwrap_or_default());
+                // The kernel tells the path as we see it.
+                let path = hooked.as_ref().map(|one| as_path(&one.path).to_owned());
+                (hooked, path)
             }
-            _ => None,
+            _ => continue,
         };
-        if let Some(hooked) = hooked {
-            let path = seen_from_here(&process, Path::new(OsStr::from_bytes(&hooked.path)));
+        if let (Some(hooked), Some(path)) = (hooked, path) {
             found.extend(hooked.offsets.into_iter().map(|offset| Hooked {
                 path: path.clone(),
                 offset,
@@ -57,13 +61,20 @@ pub fn hooked_by(pid: u32) -> io::Result<Vec<Hooked>> {
     Ok(found)
 }
 
-/// The path as the process named it to the kernel, made one of ours.
-fn seen_from_here(process: &Path, path: &Path) -> PathBuf {
+/// A path as the process named it to the kernel, made one that leads us there.
+fn named_by(process: &Path, path: &[u8]) -> PathBuf {
+    let path = as_path(path);
     if let Ok(rest) = path.strip_prefix("/proc/self") {
-        return process.join(rest);
+        process.join(rest)
+    } else if let Ok(rest) = path.strip_prefix("/") {
+        process.join("root").join(rest)
+    } else {
+        process.join("cwd").join(path)
     }
-    // Joining an absolute path gives that path.
-    process.join("cwd").join(path)
+}
+
+fn as_path(bytes: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(bytes))
 }
 
 fn link_id(info: &str) -> Option<u32> {

@@ -23,6 +23,7 @@ mod conditions;
 mod errors;
 mod exact;
 mod full_table;
+mod hooked;
 mod namespaces;
 mod parts;
 mod paths;

@@ -1,12 +1,21 @@
 //! Task 3 on a real host: every right script passes, every wrong one fails for its own reason, and nothing of a
 //! check goes on after it.
 
+use std::fs::File;
+use std::io::Write as _;
+use std::time::Duration;
+
 use exercises::profile::CMAKE;
+use exercises::progress::Progress;
 use exercises::solutions::{Solution, solutions};
 use exercises::tasks::task3::TASK;
 use exercises::verdict::{Outcome, Verdict};
 
+use serde_json::Value;
+
 use super::desk::Desk;
+use super::terminal::in_a_terminal;
+use super::workshop::eventually;
 
 const FOLDER: &str = "/tmp/workshop-task3-test";
 
@@ -30,10 +39,14 @@ fn misjudged(desk: &Desk, solution: &Solution) -> Vec<String> {
     let script = write(desk, solution);
     let file = format!("{FOLDER}/answers.yaml");
     desk.write(&file, &answers(solution));
+    let saved = format!("{FOLDER}/evidence.json");
     let ran = desk.sh(
-        &desk.check(&format!("task3 --json --script {script} --answers {file}")),
+        &desk.check(&format!(
+            "task3 --json --script {script} --answers {file} --evidence {saved}"
+        )),
         "",
     );
+    keep(desk, solution, &saved);
     let Ok(verdict) = serde_json::from_str::<Verdict>(&ran.stdout) else {
         return vec![format!("no verdict: {ran:?}")];
     };
@@ -51,6 +64,21 @@ fn misjudged(desk: &Desk, solution: &Solution) -> Vec<String> {
     wrong
 }
 
+/// Adds the evidence to a file, from which the judge is tested without a host.
+fn keep(desk: &Desk, solution: &Solution, saved: &str) {
+    let Ok(file) = std::env::var("WORKSHOP_FIXTURE") else {
+        return;
+    };
+    let evidence: Value = serde_json::from_str(&desk.says(&format!("cat {saved}"))).unwrap();
+    let line = serde_json::json!({"name": solution.name, "evidence": evidence});
+    let mut file = File::options()
+        .create(true)
+        .append(true)
+        .open(file)
+        .unwrap();
+    writeln!(file, "{line}").unwrap();
+}
+
 #[test]
 fn every_script_is_judged_as_it_deserves() {
     let desk = Desk::open();
@@ -66,5 +94,80 @@ fn every_script_is_judged_as_it_deserves() {
         }
     }
     assert!(all.is_empty(), "{}", all.join("\n\n"));
+    nothing_is_left(&desk);
+    desk.says(&format!("rm -r {FOLDER}"));
+}
+
+/// No process and no folder of a check.
+#[track_caller]
+fn nothing_is_left(desk: &Desk) {
+    eventually("nothing of a check is left", || {
+        let left = left(desk);
+        if left.is_empty() { Ok(()) } else { Err(left) }
+    });
+}
+
+fn left(desk: &Desk) -> String {
+    // The brackets keep the search from finding itself.
+    desk.says(
+        "pgrep -af '[b]pftrace -f json|[t]est_bitcoin --run_test|[o]bserve task3|[c]heck task3' || true; \
+         ls -d /tmp/workshop-check-* 2>/dev/null || true",
+    )
+}
+
+#[test]
+fn an_interrupted_check_leaves_nothing_and_does_not_count() {
+    let desk = Desk::open();
+    let reference = &solutions("task3").unwrap()[0];
+    assert_eq!(misjudged(&desk, reference), [] as [String; 0]);
+    let progress = || {
+        let text = desk.says("cat ~/.local/state/workshop/progress.json");
+        serde_json::from_str::<Progress>(&text).unwrap().of("task3")
+    };
+    let before = progress();
+    assert!(before.first_passed.is_some());
+    let script = write(&desk, reference);
+    let line = desk.check(&format!(
+        "task3 --script {script} --answers {FOLDER}/answers.yaml"
+    ));
+
+    // What is looked for is there while a check goes on.
+    let mut terminal = in_a_terminal(&desk, &line);
+    eventually("a check is seen", || match left(&desk) {
+        there if there.contains("bpftrace") && there.contains("--run_test") => Ok(()),
+        there => Err(there),
+    });
+    terminal.type_in("\u{3}");
+    terminal.ends();
+    nothing_is_left(&desk);
+
+    // While sudo asks nothing, bpftrace starts, the test runs, and bpftrace prints.
+    for tenths in [1, 3, 6, 10, 14] {
+        let moment = Duration::from_millis(tenths * 100);
+        let killed = format!("timeout -s KILL {} {line}", moment.as_secs_f64());
+        assert_ne!(desk.sh(&killed, "").status, Some(0));
+        nothing_is_left(&desk);
+        let mut interrupted = in_a_terminal(&desk, &line);
+        std::thread::sleep(moment);
+        interrupted.type_in("\u{3}");
+        interrupted.ends();
+        nothing_is_left(&desk);
+        let mut lost = in_a_terminal(&desk, &line);
+        std::thread::sleep(moment);
+        lost.lose();
+        nothing_is_left(&desk);
+    }
+    // On a slow machine none of these came to an end, on a quick one the later may have.
+    assert_eq!(progress().first_passed, before.first_passed);
+
+    // The root side is killed: its children end with it, and the participant's side says so.
+    let killer = "while ! pgrep -f '[t]est_bitcoin --run_test' >/dev/null; do sleep 0.01; done; \
+                  sudo pkill -KILL -f '[o]bserve task3'";
+    let ran = desk.sh(&format!("({killer}) >/dev/null 2>&1 & {line}; wait"), "");
+    assert_eq!(ran.status, Some(2), "{ran:?}");
+    assert!(ran.stdout.contains("could not check"), "{ran:?}");
+    // Its folder is removed by the next check.
+    assert_eq!(misjudged(&desk, reference), [] as [String; 0]);
+    nothing_is_left(&desk);
     desk.says(&format!("rm -r {FOLDER}"));
 }

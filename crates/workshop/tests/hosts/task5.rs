@@ -5,14 +5,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use exercises::Verdict;
 use exercises::progress::Progress;
 use exercises::solutions::{Build, Solution, solutions};
 
 use super::desk::Desk;
+use super::terminal::in_a_terminal;
 use super::workshop::eventually;
 
 const FOLDER: &str = "/tmp/workshop-task5-test";
@@ -227,8 +227,7 @@ fn an_interrupted_check_leaves_nothing() {
         // The connection is lost.
         let mut lost = in_a_terminal(&desk, &line);
         std::thread::sleep(moment);
-        lost.child.kill().unwrap();
-        lost.child.wait().unwrap();
+        lost.lose();
         nothing_is_left(&desk);
     }
     // The root side is killed: the participant's side says so.
@@ -241,49 +240,4 @@ fn an_interrupted_check_leaves_nothing() {
     nothing_is_left(&desk);
     assert_eq!(passed_at(), before);
     tree.restore(solution);
-}
-
-/// A command in a terminal of its own there.
-struct Terminal {
-    child: std::process::Child,
-}
-
-fn in_a_terminal(desk: &Desk, line: &str) -> Terminal {
-    let there = desk.command(line);
-    let mut command = Command::new(there.get_program());
-    assert_eq!(command.get_program(), "ssh", "a terminal is had over SSH");
-    command.arg("-tt").args(there.get_args());
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    Terminal {
-        child: command.spawn().unwrap(),
-    }
-}
-
-impl Terminal {
-    fn type_in(&mut self, text: &str) {
-        use std::io::Write as _;
-        let stdin = self.child.stdin.as_mut().unwrap();
-        // It may have ended already.
-        let _ = stdin
-            .write_all(text.as_bytes())
-            .and_then(|()| stdin.flush());
-    }
-
-    fn ends(&mut self) {
-        let start = Instant::now();
-        while self.child.try_wait().unwrap().is_none() {
-            assert!(start.elapsed() < Duration::from_secs(60), "it goes on");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

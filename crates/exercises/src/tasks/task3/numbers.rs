@@ -123,7 +123,7 @@ fn not_hooked(role: Role, seen: &Compared<'_>) -> Option<String> {
 /// All values of a histogram are the events; the number itself is to be printed too.
 fn histogram_only(role: Role, seen: &Compared<'_>) -> Option<String> {
     let truth = role.of(&seen.run.truth);
-    let only_histograms = measured(seen).next().is_none();
+    let only_histograms = seen.traced.printed.numbers.is_empty();
     let all = seen
         .traced
         .printed

@@ -145,6 +145,7 @@ fn refused(seen: &Seen, traced: &Traced) -> Judged {
         "Failed to find usdt",
         "No probes to attach",
         "couldn't find",
+        "couldn't get argument",
         "not found",
     ]) {
         format!(

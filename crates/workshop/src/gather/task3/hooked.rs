@@ -46,6 +46,11 @@ pub(super) fn by(pid: u32, binary: &Path, tree: &Path) -> Option<Vec<Hooked>> {
     Some(hooked)
 }
 
+/// Whether the process has hooked anything at all.
+pub(super) fn anything(pid: u32) -> bool {
+    probe::hooked_by(pid).is_ok_and(|places| !places.is_empty())
+}
+
 fn inode(metadata: &Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
 }

@@ -271,11 +271,12 @@ impl Tracer {
     fn until_attached(&mut self, trace: &Trace, cancel: &Cancel) -> Result<(), CouldNot> {
         let printed = Arc::clone(&self.printed);
         let attached = self.process.until(ATTACH, cancel, |process| {
-            let said = printed
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .attached();
-            said && waits_for_events(process.pid())
+            let said = || {
+                let printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
+                printed.attached()
+            };
+            let pid = process.pid();
+            waits_for_events(pid) && (said() || hooked::anything(pid))
         })?;
         if self.process.ended().is_some() {
             self.ended = Some(Ended::Starting);
@@ -344,7 +345,7 @@ impl Tracer {
 }
 
 /// Whether its main thread waits for events, which it does once everything is attached, and not before. What it
-/// prints is no sign of that: up to 0.21 it says that it attaches, and later ones that they have attached.
+/// prints is no sign of that: 0.17 says so before it attaches anything, and 0.23 afterwards.
 fn waits_for_events(pid: u32) -> bool {
     let calls = [
         #[cfg(target_arch = "x86_64")]

@@ -21,6 +21,5 @@ mod hosts {
     mod refused;
     mod task3;
     mod task5;
-    mod trace;
     mod workshop;
 }

@@ -1,5 +1,5 @@
 /* Strings and byte arrays that are hard to read. `parts`: each byte on its standard input makes every call below once,
- * in this order; then it says `done`. `parts.rs` has the same table. */
+ * in this order; then it says `done`, and first of all `ready`. `parts.rs` has the same table. */
 #define _GNU_SOURCE
 #include <stdint.h>
 #include <stdio.h>
@@ -51,6 +51,8 @@ int main(void)
     if (munmap(unmapped, PAGE) || munmap(end, PAGE) || mprotect(terminated, PAGE, PROT_NONE))
         return 1;
 
+    puts("ready");
+    fflush(stdout);
     while (getchar() != EOF) {
         text("");
         text("a");

@@ -120,7 +120,7 @@ fn streamed(
         .iter()
         .map(|part| Probe::new(id(name)).stream([*part]));
     let mut session = mode.attach(&Target::path(&program), probes);
-    Tracee::start(&mut Command::new(&program)).fire();
+    Tracee::ready(&mut Command::new(&program)).fire();
     session.stop().unwrap();
     let mut calls = vec![0; parts.len()];
     let mut unreadable = vec![0; parts.len()];
@@ -158,7 +158,7 @@ fn keys(mode: Mode) {
     let text = Probe::new(id("parts:text")).group_by(Key::Text { arg: 0 });
     let bytes = Probe::new(id("parts:bytes")).group_by(Key::Bytes { arg: 0, length: 32 });
     let session = mode.attach(&Target::path(&program), [text, bytes]);
-    Tracee::start(&mut Command::new(&program)).fire();
+    Tracee::ready(&mut Command::new(&program)).fire();
     let counted = session.finish().unwrap().probes;
     for (counted, keys) in counted.iter().zip([
         text_calls()

@@ -1,8 +1,8 @@
 /* Many events, from many threads, whose arguments a test can work out: `tick.rs` has the same arithmetic.
  *
  * `threads THREADS EVENTS`: each `t` on its standard input makes THREADS threads fire EVENTS events each. An `n` does
- * the same with threads that are made for it, an `f` with a forked process of one thread. Then it says `done`. It ends
- * with its input. */
+ * the same with threads that are made for it, an `f` with a forked process of one thread. Then it says `done`; when it
+ * has started, `ready`. It ends with its input. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdint.h>
@@ -138,6 +138,8 @@ int main(int argc, char **argv)
         if (i > 0 && pthread_create(&ids[i], 0, run, &all[i]))
             return 3;
     }
+    puts("ready");
+    fflush(stdout);
     int command;
     while ((command = getchar()) != EOF) {
         if (command == 't') {

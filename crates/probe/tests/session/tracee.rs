@@ -114,10 +114,18 @@ pub(crate) struct Tracee {
 impl Tracee {
     /// Starts `threads` with so many of them, which fire so many events each.
     pub(crate) fn threads(program: &Path, threads: u64, events: u64) -> Self {
-        Self::start(Command::new(program).args([threads.to_string(), events.to_string()]))
+        Self::ready(Command::new(program).args([threads.to_string(), events.to_string()]))
     }
 
-    /// Starts a program that fires when it is told to.
+    /// Starts a program that fires when it is told to, and waits until it does.
+    pub(crate) fn ready(command: &mut Command) -> Self {
+        let mut tracee = Self::start(command);
+        // Until then its memory may not be what it will be.
+        assert_eq!(tracee.line(), "ready\n");
+        tracee
+    }
+
+    /// Starts a program.
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::piped())

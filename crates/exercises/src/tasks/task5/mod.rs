@@ -74,22 +74,6 @@ pub const TASK: Task = Task {
     },
 };
 
-/// What `workshop hint` tells, from a first push to the last before the solution.
-pub const HINTS: &[&str] = &[
-    "In src/init.cpp, follow what a node says in its log: which function prints “Done loading”, and which one \
-     “Shutdown in progress”?",
-    "The function that starts a node has more than a hundred ways to give up. Only behind the last of them has \
-     Bitcoin Core started. Shutting down is one function, which every clean end comes by, also after a start \
-     that failed.",
-    "Compare with src/net.cpp: it includes util/trace.h{% if profile.semaphores %}, declares each semaphore \
-     once, outside of all functions{% endif %}, and calls the macro where something happens.",
-    "Is one of yours missing in `workshop tracepoints`? What can never be reached is left out by the compiler. Is \
-     it there and never fires? Then nothing comes by there; follow the calls from main() in src/bitcoind.cpp.",
-];
-
-/// The script that `workshop start` puts into ~/workshop.
-pub const STARTER: &str = include_str!("../../../../../templates/start/task5.bt.j2");
-
 const CHECKS: &[Check<Seen>] = &[
     Check {
         id: "built",
@@ -132,31 +116,3 @@ const CHECKS: &[Check<Seen>] = &[
         judge: How::Answer(answers::unclean),
     },
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::profile::PROFILES;
-    use crate::prose::{self, Context};
-
-    #[test]
-    fn hints_and_starter_can_be_made() {
-        for profile in PROFILES {
-            let context = Context {
-                word: None,
-                tree: "~/bitcoin".into(),
-                profile,
-                functional_tests: false,
-            };
-            let text = |template| prose::render(&Task { template, ..TASK }, &context).unwrap();
-            for hint in HINTS {
-                let hint = text(hint);
-                assert!(hint.len() > 40 && !hint.contains('\n'), "{hint}");
-            }
-            let starter = text(STARTER);
-            assert_eq!(starter.matches("CONTEXT:EVENT\n").count(), 2, "{starter}");
-            assert!(starter.contains(profile.node));
-            assert!(starter.lines().all(|line| line.len() <= 80), "{starter}");
-        }
-    }
-}

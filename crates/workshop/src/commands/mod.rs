@@ -16,10 +16,11 @@ pub(crate) mod man;
 pub(crate) mod monitor;
 #[cfg(target_os = "linux")]
 pub(crate) mod observe;
-mod participant;
+pub(crate) mod participant;
 pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod provision;
+pub(crate) mod rehearse;
 pub(crate) mod reset;
 pub(crate) mod show;
 pub(crate) mod ssh;

@@ -20,10 +20,12 @@ mod hosts {
     mod monitor;
     mod participant;
     mod refused;
+    mod rehearse;
     mod task2;
     mod task3;
     mod task4;
     mod task5;
     mod terminal;
+    mod trace;
     mod workshop;
 }

@@ -80,6 +80,7 @@ fn keep(desk: &Desk, solution: &Solution, saved: &str) {
 }
 
 #[test]
+#[ignore = "takes two minutes; it writes the fixtures of the judge's tests, and a rehearsal runs the same scripts"]
 fn every_script_is_judged_as_it_deserves() {
     let desk = Desk::open();
     // To look at one of them again.

@@ -1,0 +1,62 @@
+//! `workshop trace` on a host's own Bitcoin Core: the same numbers as bpftrace's, of the same run.
+
+use serde_json::Value;
+
+use super::workshop::{Inventory, Workshop, word_of};
+
+/// Two tracers at once on a unit test whose random numbers are fixed. bpftrace is first, until its last probe fires: it
+/// says that it has attached its probes before it has.
+const BESIDE_BPFTRACE: &str = r#"
+cd ~/bitcoin || exit
+test=build/bin/test_bitcoin
+counts=$(mktemp) || exit
+sudo bpftrace -f json -e "
+usdt:./$test:utxocache:add { @added = count(); @sum = sum(arg3); }
+usdt:./$test:utxocache:spent { @spent = count(); }
+usdt:./$test:utxocache:uncache { @uncached = count(); }
+interval:ms:100 { printf(\"attached to all\"); }
+" > "$counts" &
+bpftrace=$!
+for moment in $(seq 300); do
+    grep -q 'attached to all' "$counts" && break
+    sleep 0.1
+done
+sudo workshop trace $test utxocache:add --sum value utxocache:spent utxocache:uncache --json -- \
+    setpriv --reuid workshop --regid workshop --clear-groups \
+    env RANDOM_CTX_SEED=1 $test --log_level=nothing --run_test=coins_tests_base
+sudo pkill -INT -x bpftrace
+wait $bpftrace
+cat "$counts"
+"#;
+
+#[test]
+fn a_unit_test_is_counted_as_bpftrace_counts_it() {
+    let workshop = Workshop::new(&Inventory::new(&[("Ada Lovelace", "ada")]));
+    let hosts = workshop.provision();
+    let said = workshop.says("ada", word_of(&hosts, "Ada Lovelace"), BESIDE_BPFTRACE);
+    let lines: Vec<Value> = said
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let counted = lines
+        .iter()
+        .find(|line| line["type"] == "counted")
+        .unwrap_or_else(|| panic!("{said}"));
+    assert_eq!(counted["complete"], true, "{said}");
+    let ours = |at: usize| counted["tracepoints"][at]["events"].as_u64().unwrap();
+    let theirs = |map: &str| -> i128 {
+        let found = lines.iter().find_map(|line| {
+            let value = line["data"].get(map)?;
+            value.as_number()?.as_i128()
+        });
+        found.unwrap_or_else(|| panic!("no {map}: {said}"))
+    };
+    assert!(ours(0) > 1000, "{said}");
+    assert_eq!(i128::from(ours(0)), theirs("@added"), "{said}");
+    assert_eq!(i128::from(ours(1)), theirs("@spent"), "{said}");
+    assert_eq!(i128::from(ours(2)), theirs("@uncached"), "{said}");
+    let sum = &counted["tracepoints"][0]["measures"][0]["sum"];
+    let sum: i128 = sum.to_string().trim_matches('"').parse().unwrap();
+    // bpftrace's sum has 64 bits, and these values add up to more.
+    assert_eq!(sum as u64, theirs("@sum") as u64, "{said}");
+}

@@ -4,21 +4,22 @@ use serde_json::Value;
 
 use super::workshop::{Inventory, Workshop, word_of};
 
-/// Two tracers at once on a unit test whose random numbers are fixed. bpftrace is first, until its last probe fires: it
-/// says that it has attached its probes before it has.
+/// Two tracers at once on a unit test whose random numbers are fixed. bpftrace is first, until the
+/// probes before and behind the others fire: it says that it has attached them before it has.
 const BESIDE_BPFTRACE: &str = r#"
 cd ~/bitcoin || exit
 test=build/bin/test_bitcoin
 counts=$(mktemp) || exit
 sudo bpftrace -f json -e "
+interval:ms:100 { printf(\"the first\"); }
 usdt:./$test:utxocache:add { @added = count(); @sum = sum(arg3); }
 usdt:./$test:utxocache:spent { @spent = count(); }
 usdt:./$test:utxocache:uncache { @uncached = count(); }
-interval:ms:100 { printf(\"attached to all\"); }
+interval:ms:100 { printf(\"the last\"); }
 " > "$counts" &
 bpftrace=$!
 for moment in $(seq 300); do
-    grep -q 'attached to all' "$counts" && break
+    grep -q 'the first' "$counts" && grep -q 'the last' "$counts" && break
     sleep 0.1
 done
 sudo workshop trace $test utxocache:add --sum value utxocache:spent utxocache:uncache --json -- \

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measures what the project promises. Whole processes, several runs, ratios in one run.
 
+mod checks;
 mod probe;
 mod startup;
 
@@ -23,6 +24,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "BINARY", conflicts_with = "probe")]
     startup: Option<PathBuf>,
 
+    /// Only how long checks take, on a host of their own.
+    #[arg(long, conflicts_with_all = ["probe", "startup"])]
+    checks: bool,
+
     /// Hosts to provision.
     #[arg(long, default_value_t = 8)]
     hosts: usize,
@@ -37,6 +42,16 @@ pub(crate) fn run(args: &Args) -> Result {
     let workshop = build_workshop()?;
     if let Some(binary) = &args.startup {
         return startup::measure(&workshop, binary);
+    }
+    if args.checks {
+        let inventory = inventory(1)?;
+        return checks::measure(
+            &Room {
+                workshop,
+                inventory,
+            },
+            args.runs,
+        );
     }
     probe::measure(&workshop, args.runs)?;
     if args.probe {

@@ -146,7 +146,9 @@ fn an_interrupted_check_leaves_nothing_and_does_not_count() {
     for tenths in [1, 3, 6, 10, 14] {
         let moment = Duration::from_millis(tenths * 100);
         let killed = format!("timeout -s KILL {} {line}", moment.as_secs_f64());
-        assert_ne!(desk.sh(&killed, "").status, Some(0));
+        let killed = desk.sh(&killed, "");
+        // A later one may have come to its end first.
+        assert!(tenths > 6 || killed.status != Some(0), "{killed:?}");
         nothing_is_left(&desk);
         let mut interrupted = in_a_terminal(&desk, &line);
         std::thread::sleep(moment);
@@ -164,7 +166,10 @@ fn an_interrupted_check_leaves_nothing_and_does_not_count() {
     // The root side is killed: its children end with it, and the participant's side says so.
     let killer = "while ! pgrep -f '[t]est_bitcoin --run_test' >/dev/null; do sleep 0.01; done; \
                   sudo pkill -KILL -f '[o]bserve task3'";
-    let ran = desk.sh(&format!("({killer}) >/dev/null 2>&1 & {line}; wait"), "");
+    let ran = desk.sh(
+        &format!("({killer}) >/dev/null 2>&1 & {line}; is=$?; wait; exit $is"),
+        "",
+    );
     assert_eq!(ran.status, Some(2), "{ran:?}");
     assert!(ran.stdout.contains("could not check"), "{ran:?}");
     // Its folder is removed by the next check.

@@ -131,7 +131,6 @@ fn left(desk: &Desk) -> String {
 }
 
 #[test]
-#[ignore = "takes minutes: a check is interrupted in three ways at nine moments"]
 fn an_interrupted_check_leaves_nothing() {
     let desk = Desk::open();
     let tree = Tree::of(&desk);
@@ -159,11 +158,13 @@ fn an_interrupted_check_leaves_nothing() {
     terminal.ends();
 
     // In a check of two seconds: before, in and after each of its runs.
-    for tenths in [1, 3, 5, 7, 9, 11, 13, 15, 17] {
+    for tenths in [1, 5, 9, 13] {
         let moment = Duration::from_millis(tenths * 100);
         // The participant's side is killed: the other side must notice.
         let killed = format!("timeout -s KILL {} {line}", moment.as_secs_f64());
-        assert_ne!(desk.sh(&killed, "").status, Some(0));
+        let killed = desk.sh(&killed, "");
+        // A later one may have come to its end first.
+        assert!(tenths > 9 || killed.status != Some(0), "{killed:?}");
         nothing_is_left(&desk);
         // Ctrl-C in a terminal.
         let mut interrupted = in_a_terminal(&desk, &line);
@@ -180,7 +181,11 @@ fn an_interrupted_check_leaves_nothing() {
     // The root side is killed: the participant's side says so.
     let killer = "while ! pgrep -f '[o]bserve starts' >/dev/null; do sleep 0.01; done; sleep 0.5; \
                   sudo pkill -KILL -f '[o]bserve starts'";
-    let ran = desk.sh(&format!("({killer}) >/dev/null 2>&1 & {line}; wait"), "");
+    let ran = desk.sh(
+        &format!("({killer}) >/dev/null 2>&1 & {line}; is=$?; wait; exit $is"),
+        "",
+    );
+    assert_eq!(ran.status, Some(2), "{ran:?}");
     assert!(ran.stdout.contains("could-not-check"), "{ran:?}");
     // Its folder is removed by the next check.
     assert!(passed(&check(&desk, &options).unwrap()));

@@ -61,3 +61,60 @@ fn a_unit_test_is_counted_as_bpftrace_counts_it() {
     // bpftrace's sum has 64 bits, and these values add up to more.
     assert_eq!(sum as u64, theirs("@sum") as u64, "{said}");
 }
+
+/// Two nodes on a chain of their own. The one that is traced has two thousand blocks to fetch, as fast as they come.
+const SYNCING_PAIR: &str = r#"
+set -e
+cd ~/bitcoin
+work=$(mktemp -d)
+cli() { node=$1; shift; build/bin/bitcoin-cli -regtest -datadir=$work/$node -rpcport=$(cat $work/$node/rpcport) "$@"; }
+start() {
+    mkdir $work/$1; echo $2 > $work/$1/rpcport
+    build/bin/bitcoind -regtest -datadir=$work/$1 -rpcport=$2 -port=$3 $4 -daemonwait -pid=$work/$1/pid > $work/$1/said
+}
+end() { for node in one two; do cli $node stop > $work/$node/said || true; done; wait; rm -r $work; }
+trap end EXIT
+start one 19801 19802 -bind=127.0.0.1
+start two 19803 19804 -listen=0
+cli one -rpcclienttimeout=0 generatetodescriptor 2000 'raw(51)#8lvh9jxk' > $work/blocks
+fetch() {
+    sleep 1
+    cli two addnode 127.0.0.1:19802 onetry
+    while [ "$(cli two getblockcount)" -lt 2000 ]; do sleep 0.1; done
+    # The last message is on its way when the block is there.
+    sleep 1
+}
+fetch & fetching=$!
+sudo workshop trace $(cat $work/two/pid) net:inbound_message net:outbound_message --print --json --duration 60s \
+    > $work/events & tracing=$!
+wait $fetching
+sudo pkill -INT -x workshop
+wait $tracing
+cat $work/events
+"#;
+
+#[test]
+fn no_message_of_a_syncing_pair_is_lost() {
+    let workshop = Workshop::new(&Inventory::new(&[("Ada Lovelace", "ada")]));
+    let hosts = workshop.provision();
+    let said = workshop.says("ada", word_of(&hosts, "Ada Lovelace"), SYNCING_PAIR);
+    let lines: Vec<Value> = said
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let counted = lines.last().unwrap();
+    assert_eq!(counted["complete"], true, "{counted}");
+    for tracepoint in counted["tracepoints"].as_array().unwrap() {
+        let told = lines
+            .iter()
+            .filter(|line| line["type"] == "event" && line["tracepoint"] == tracepoint["name"]);
+        assert_eq!(Some(told.count() as u64), tracepoint["events"].as_u64());
+        for (how, lost) in tracepoint["lost"].as_object().unwrap() {
+            assert_eq!(lost, 0, "{how}: {counted}");
+        }
+    }
+    let blocks = lines.iter().filter(|line| {
+        line["tracepoint"] == "net:inbound_message" && line["arguments"]["message_type"] == "block"
+    });
+    assert_eq!(blocks.count(), 2000, "{counted}");
+}

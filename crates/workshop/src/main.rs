@@ -15,6 +15,7 @@ mod nss;
 mod output;
 mod participant;
 mod progress;
+mod room;
 
 fn main() -> std::process::ExitCode {
     cli::run()

@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod diagnostic;
 mod gather;
+mod grade;
 #[cfg(target_os = "linux")]
 mod live;
 #[cfg(target_os = "linux")]

@@ -30,5 +30,6 @@ pub mod state;
 pub mod step;
 pub mod steps;
 mod suggest;
+pub mod visit;
 
 pub use provision::{Failure, HostReport, Options, ProvisionError, provision};

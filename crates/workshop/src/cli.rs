@@ -12,7 +12,7 @@ use crate::output::{self, Output};
 
 /// Servers for people who learn on real machines.
 ///
-/// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `rehearse`, `status`, `ssh`, `destroy`.
+/// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `rehearse`, `status`, `grade`, `ssh`, `destroy`.
 /// Participant: `tasks`, `show`, `start`, `hint`, `answer`, `check`, `watch`, `progress`, `reset`,
 /// `tracepoints`, `trace`, `monitor`, `interface-test`.
 #[derive(Parser)]
@@ -61,6 +61,8 @@ enum Command {
     Rehearse(Later<commands::rehearse::Args>),
     /// The room: every host, whose it is, and how it is.
     Status(Later<commands::status::Args>),
+    /// Check every participant's host again, from your side.
+    Grade(Later<commands::grade::Args>),
     /// Log in to a host as root, with its pinned key.
     Ssh(Later<commands::ssh::Args>),
     /// Remove the hosts, and show that nothing is left.
@@ -94,6 +96,9 @@ enum Command {
     /// Whether every documented tracepoint of a bitcoind fires and says what RPC says.
     #[cfg(target_os = "linux")]
     InterfaceTest(Later<commands::interface_test::Args>),
+    /// The side of a grade that is on a host.
+    #[command(hide = true)]
+    Evidence(Later<commands::evidence::Args>),
     /// The side of a check that is root.
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
@@ -187,6 +192,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Doctor(Later(args)) => commands::doctor::run(&args, &output),
         Command::Rehearse(Later(args)) => commands::rehearse::run(&args, &output),
         Command::Status(Later(args)) => commands::status::run(&args, &output),
+        Command::Grade(Later(args)) => commands::grade::run(args, &output),
+        Command::Evidence(Later(args)) => commands::evidence::run(&args, &output),
         Command::Ssh(Later(args)) => commands::ssh::run(&args),
         Command::Destroy(Later(args)) => commands::destroy::run(args, &output),
         Command::Tasks(Later(args)) => commands::tasks::run(&args, &output),

@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod diagnostic;
 mod gather;
+mod grade;
 #[cfg(target_os = "linux")]
 mod live;
 #[cfg(target_os = "linux")]
@@ -16,6 +17,7 @@ mod output;
 mod participant;
 mod progress;
 mod rehearsal;
+mod room;
 
 fn main() -> std::process::ExitCode {
     cli::run()

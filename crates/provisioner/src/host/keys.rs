@@ -71,6 +71,24 @@ impl KeyPair {
         }
     }
 
+    /// Reads the pair in `path`, for commands that only look and make nothing.
+    ///
+    /// # Errors
+    /// [`KeyFileError`]; also when there is none.
+    pub fn load(path: &Path) -> Result<Self, KeyFileError> {
+        let text = fs_err::read_to_string(path).map_err(|source| KeyFileError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        let private = PrivateKey::from_openssh(text).map_err(|source| KeyFileError::Format {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            private: Arc::new(private),
+        })
+    }
+
     /// The private half, for authentication.
     pub fn private(&self) -> Arc<PrivateKey> {
         Arc::clone(&self.private)

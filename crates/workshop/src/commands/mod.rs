@@ -6,6 +6,8 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod destroy;
 pub(crate) mod doctor;
+pub(crate) mod evidence;
+pub(crate) mod grade;
 pub(crate) mod hint;
 pub(crate) mod init;
 mod instructor;
@@ -31,3 +33,6 @@ pub(crate) mod tasks;
 pub(crate) mod trace;
 pub(crate) mod tracepoints;
 pub(crate) mod watch;
+
+pub(crate) use instructor::Listing;
+pub(crate) use participant::the_task;

@@ -12,7 +12,7 @@ use crate::output::{self, Output};
 
 /// Servers for people who learn on real machines.
 ///
-/// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `status`, `ssh`, `destroy`.
+/// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `handouts`, `status`, `ssh`, `destroy`.
 /// Participant: `tasks`, `show`, `start`, `hint`, `answer`, `check`, `watch`, `progress`, `reset`,
 /// `tracepoints`, `trace`, `monitor`, `interface-test`.
 #[derive(Parser)]
@@ -57,6 +57,8 @@ enum Command {
     Provision(Later<commands::provision::Args>),
     /// Look at every host as a participant will use it.
     Doctor(Later<commands::doctor::Args>),
+    /// Cards, the table for the wall and the task book, to print and to send.
+    Handouts(Later<commands::handouts::Args>),
     /// The room: every host, whose it is, and how it is.
     Status(Later<commands::status::Args>),
     /// Log in to a host as root, with its pinned key.
@@ -183,6 +185,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Plan(Later(args)) => commands::plan::run(&args, &output),
         Command::Provision(Later(args)) => commands::provision::run(args, &output),
         Command::Doctor(Later(args)) => commands::doctor::run(&args, &output),
+        Command::Handouts(Later(args)) => commands::handouts::run(&args, &output),
         Command::Status(Later(args)) => commands::status::run(&args, &output),
         Command::Ssh(Later(args)) => commands::ssh::run(&args),
         Command::Destroy(Later(args)) => commands::destroy::run(args, &output),

@@ -161,6 +161,18 @@ pub fn read(inventory: &Path) -> Result<Option<State>, WorkplaceError> {
     }
 }
 
+/// The key pair that the host `name` proves itself with, for commands that only look. `None` where it was not made yet.
+///
+/// # Errors
+/// [`WorkplaceError::Key`].
+pub fn host_key(inventory: &Path, name: &str) -> Result<Option<KeyPair>, WorkplaceError> {
+    Ok(KeyPair::load(&host_key_file(&folder_of(inventory), name))?)
+}
+
+fn host_key_file(folder: &Path, name: &str) -> PathBuf {
+    folder.join("hosts").join(name).join("ssh_host_ed25519_key")
+}
+
 impl Workplace {
     /// Opens the state of the inventory at `inventory` for `doing` (named to whoever comes second),
     /// making it when this is the first run.
@@ -214,15 +226,14 @@ impl Workplace {
     /// # Errors
     /// [`WorkplaceError::Folder`] and [`WorkplaceError::Key`].
     pub fn host_key(&self, name: &str) -> Result<KeyPair, WorkplaceError> {
-        let folder = self.folder.join("hosts").join(name);
-        make_private_folder(&folder).map_err(|source| WorkplaceError::Folder {
-            path: folder.clone(),
-            source,
-        })?;
-        Ok(KeyPair::load_or_create(
-            &folder.join("ssh_host_ed25519_key"),
-            &format!("root@{name}"),
-        )?)
+        let path = host_key_file(&self.folder, name);
+        if let Some(folder) = path.parent() {
+            make_private_folder(folder).map_err(|source| WorkplaceError::Folder {
+                path: folder.to_owned(),
+                source,
+            })?;
+        }
+        Ok(KeyPair::load_or_create(&path, &format!("root@{name}"))?)
     }
 
     /// The key pair we log in with.

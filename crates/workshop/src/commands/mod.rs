@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod destroy;
 pub(crate) mod doctor;
+pub(crate) mod handouts;
 pub(crate) mod hint;
 pub(crate) mod init;
 mod instructor;

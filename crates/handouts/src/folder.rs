@@ -5,8 +5,9 @@ use std::fs::{File, TryLockError};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
-/// Where a run puts its files until all are made. One that was left by a killed run is in nobody's way.
-const STAGE: &str = ".workshop-new";
+/// Where a run puts its files until all are made, with the process's number behind it: a helper that a killed run
+/// left behind still writes to a folder of its own, which the next run takes away.
+const STAGE: &str = ".workshop-new-";
 
 /// A folder that is being written.
 #[derive(Debug)]
@@ -50,8 +51,13 @@ impl Folder {
             }
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
-        let stage = at.join(STAGE);
-        remove(&stage)?;
+        for entry in fs_err::read_dir(at)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(STAGE) {
+                remove(&entry.path())?;
+            }
+        }
+        let stage = at.join(format!("{STAGE}{}", std::process::id()));
         fs_err::create_dir(&stage)?;
         Ok(Self {
             at: at.to_owned(),
@@ -196,7 +202,16 @@ mod tests {
         assert_eq!(removed, ["cards/able.html"]);
         assert_eq!(read(&at, "table.html").as_deref(), Some("new"));
         assert_eq!(read(&at, "notes.txt").as_deref(), Some("mine"));
-        assert!(!at.join(STAGE).exists());
+        assert_eq!(stages(&at), 0);
+    }
+
+    fn stages(at: &Path) -> usize {
+        let names = std::fs::read_dir(at)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name());
+        names
+            .filter(|name| name.to_string_lossy().starts_with(STAGE))
+            .count()
     }
 
     #[test]
@@ -210,15 +225,17 @@ mod tests {
         put(&mut folder, "table.html", "half");
         drop(folder);
         assert_eq!(read(dir.path(), "table.html").as_deref(), Some("old"));
-        assert!(!dir.path().join(STAGE).exists());
+        assert_eq!(stages(dir.path()), 0);
 
         // Killed: nobody tidied up, and the lock went with the process.
-        std::fs::create_dir_all(dir.path().join(STAGE).join("cards")).unwrap();
-        std::fs::write(dir.path().join(STAGE).join("table.html"), "half").unwrap();
+        let left = dir.path().join(format!("{STAGE}1"));
+        std::fs::create_dir_all(left.join("cards")).unwrap();
+        std::fs::write(left.join("table.html"), "half").unwrap();
         let mut folder = Folder::open(dir.path()).unwrap();
         put(&mut folder, "table.html", "new");
         folder.commit(|_| false).unwrap();
         assert_eq!(read(dir.path(), "table.html").as_deref(), Some("new"));
+        assert_eq!(stages(dir.path()), 0);
     }
 
     #[test]

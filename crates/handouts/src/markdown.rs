@@ -33,6 +33,8 @@ pub enum Block {
     Diagram {
         /// SVG.
         svg: String,
+        /// What it shows, for who cannot see it.
+        alt: String,
     },
     /// A list.
     List {
@@ -121,6 +123,12 @@ fn picture(name: &str, lines: String) -> [Event<'static>; 3] {
         ),
     };
     [Event::Html(open.into()), drawn, Event::Html(close.into())]
+}
+
+/// What a drawing of ours says of itself.
+fn description(svg: &str) -> &str {
+    let rest = svg.split_once("aria-label=\"").map_or("", |(_, rest)| rest);
+    rest.split_once('"').map_or("", |(label, _)| label)
 }
 
 /// Markup as text, links as their text, pictures as their description, headings one level lower.
@@ -225,6 +233,7 @@ impl Reader<'_> {
         match name.and_then(|name| diagram(name.trim())) {
             Some(svg) => Block::Diagram {
                 svg: svg.to_owned(),
+                alt: description(svg).to_owned(),
             },
             None => Block::Code {
                 text: text.trim_end().to_owned(),
@@ -332,6 +341,8 @@ workshop answer <task1>
     fn a_picture_of_that_name_takes_the_drawings_place() {
         let text = "```diagram tracepoint\n+--+\n```\n";
         assert!(to_html(text).contains("<svg"));
-        assert!(matches!(&blocks(text)[..], [Block::Diagram { .. }]));
+        assert!(
+            matches!(&blocks(text)[..], [Block::Diagram { alt, .. }] if alt.contains("breakpoint"))
+        );
     }
 }

@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 use fast_qr::{ECL, QRBuilder};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The light border that a reader needs to find the code, in modules (ISO/IEC 18004, 6.3.8).
 const QUIET: usize = 4;
 
 /// A code as a picture. Its side is a number of modules, the quiet zone included.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Code {
     pub(crate) side: usize,
     /// The dark modules, for the attribute `d`.

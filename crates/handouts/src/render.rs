@@ -13,9 +13,9 @@ use serde::Serialize;
 use crate::clean::one_line;
 use crate::data::{ATTRIBUTION, LICENCE, LICENCE_URL, Room, Seat, Workshop};
 use crate::problem::{TemplateError, TemplateProblems};
-use crate::seat::Card;
+use crate::seat::{Card, Row};
 use crate::templates::Templates;
-use crate::{escape, fuel, markdown};
+use crate::{escape, fuel, markdown, pdf};
 
 /// What is handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,14 +61,6 @@ impl Format {
     }
 }
 
-/// A row of the table: nothing of whose host it is can get onto the wall.
-#[derive(Serialize)]
-struct Row<'a> {
-    word: &'a str,
-    address: Option<String>,
-    assigned: bool,
-}
-
 #[derive(Serialize)]
 struct BookTask<'a> {
     id: &'a str,
@@ -109,7 +101,7 @@ impl Renderer {
             Ok(syntax) => environment.set_syntax(syntax),
             Err(error) => problems.push(wrong(&templates, &error)),
         }
-        for (name, text) in templates.iter() {
+        for (name, text) in templates.iter().filter(|(name, _)| name.ends_with(".j2")) {
             if let Err(error) = environment.add_template_owned(name, text.to_owned()) {
                 problems.push(wrong(&templates, &error));
             }
@@ -161,6 +153,57 @@ impl Renderer {
         self.render(Document::Cards, format, seat..seat + 1, out)
     }
 
+    /// What the program that makes PDF is asked for: all cards, and with the `whole` room its other files too.
+    pub fn pdf(&self, whole: bool) -> pdf::Request {
+        let room = &self.room;
+        let templates = self.templates.iter();
+        let tasks = room.tasks.iter().map(|task| pdf::Task {
+            id: task.id.clone(),
+            title: task.title.clone(),
+            brief: task.brief.clone(),
+            blocks: markdown::blocks(markdown::body(&task.text)),
+        });
+        pdf::Request {
+            schema: pdf::SCHEMA,
+            whole,
+            templates: templates
+                .filter(|(name, _)| name.ends_with(".typ"))
+                .map(|(name, text)| (name.to_owned(), text.to_owned()))
+                .collect(),
+            data: pdf::Data {
+                paper: room.paper,
+                workshop: shown(&room.workshop),
+                attribution: ATTRIBUTION.to_owned(),
+                licence: LICENCE.to_owned(),
+                licence_url: LICENCE_URL.to_owned(),
+                cards: room
+                    .seats
+                    .iter()
+                    .map(|seat| Card::new(&room.workshop, seat))
+                    .collect(),
+                rows: room.seats.iter().map(Row::new).collect(),
+                tasks: tasks.collect(),
+            },
+        }
+    }
+
+    /// The error that a [`pdf::Reply::Wrong`] tells of, with its place in the template.
+    pub fn wrong_pdf(
+        &self,
+        message: String,
+        help: Option<String>,
+        template: Option<&str>,
+        at: Option<(usize, usize)>,
+    ) -> TemplateError {
+        placed(
+            &self.templates,
+            template.unwrap_or_default(),
+            message,
+            help,
+            at.map(|(from, to)| from..to),
+        )
+    }
+
     fn render(
         &self,
         document: Document,
@@ -173,13 +216,7 @@ impl Renderer {
         let cards = self.each(seats.clone(), |room, seat| {
             Value::from(Serde(Card::new(&room.workshop, seat)))
         });
-        let rows = self.each(seats, |_, seat| {
-            Value::from(Serde(Row {
-                word: &seat.word,
-                address: seat.address.map(|address| address.to_string()),
-                assigned: seat.participant.is_some(),
-            }))
-        });
+        let rows = self.each(seats, |_, seat| Value::from(Serde(Row::new(seat))));
         let context = match document {
             Document::Cards => {
                 context! { document => document.as_str(), cards, count, ..self.common.clone() }
@@ -212,7 +249,6 @@ impl Renderer {
 
 /// What every template may name.
 fn common(room: &Room) -> Value {
-    let workshop = &room.workshop;
     let tasks: Vec<Value> = room
         .tasks
         .iter()
@@ -230,15 +266,20 @@ fn common(room: &Room) -> Value {
         })
         .collect();
     context! {
-        workshop => Value::from(Serde(Workshop {
-            name: one_line(&workshop.name),
-            ..workshop.clone()
-        })),
+        workshop => Value::from(Serde(shown(&room.workshop))),
         paper => room.paper.css(),
         tasks,
         attribution => ATTRIBUTION,
         licence => LICENCE,
         licence_url => LICENCE_URL,
+    }
+}
+
+/// The workshop with a name that can be printed.
+fn shown(workshop: &Workshop) -> Workshop {
+    Workshop {
+        name: one_line(&workshop.name),
+        ..workshop.clone()
     }
 }
 
@@ -298,20 +339,30 @@ fn wrong(templates: &Templates, error: &minijinja::Error) -> TemplateError {
     };
     let name = inner.name().unwrap_or_default();
     let text = templates.text(name).unwrap_or_default();
+    let at = inner.range().or_else(|| line(text, inner.line()?));
+    placed(templates, name, message, help, at)
+}
+
+/// A mistake in the template of that name.
+fn placed(
+    templates: &Templates,
+    name: &str,
+    message: String,
+    help: Option<String>,
+    at: Option<Range<usize>>,
+) -> TemplateError {
+    let text = templates.text(name).unwrap_or_default();
     let path = match templates.folder() {
         Some(folder) => folder.join(name).display().to_string(),
         None => name.to_owned(),
     };
-    let at = inner
-        .range()
-        .filter(|range| text.get(range.clone()).is_some())
-        .or_else(|| line(text, inner.line()?))
-        .map(SourceSpan::from);
     TemplateError::Wrong {
         message,
         help,
         file: Arc::new(NamedSource::new(path, text.to_owned())),
-        at,
+        at: at
+            .filter(|range| text.get(range.clone()).is_some())
+            .map(SourceSpan::from),
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clean::one_line;
 use crate::data::{Seat, Workshop};
 use crate::qr::{self, Code};
 
 /// One card, as every template sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Card {
     /// The host's name.
     pub word: String,
@@ -61,6 +61,28 @@ impl Card {
             }),
             fingerprint: seat.fingerprint.clone(),
             key: seat.participant.as_ref().map(|person| person.key.clone()),
+        }
+    }
+}
+
+/// A row of the table: nothing of whose host it is can get onto the wall.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// The host's name.
+    pub word: String,
+    /// Where the host is; none before it was made.
+    pub address: Option<String>,
+    /// Whether it is somebody's.
+    pub assigned: bool,
+}
+
+impl Row {
+    /// The row of that seat.
+    pub fn new(seat: &Seat) -> Self {
+        Self {
+            word: seat.word.clone(),
+            address: seat.address.map(|address| address.to_string()),
+            assigned: seat.participant.is_some(),
         }
     }
 }

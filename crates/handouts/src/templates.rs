@@ -17,6 +17,14 @@ const FILES: &[(&str, &str)] = &[
         include_str!("../../../templates/handout/cards.md.j2"),
     ),
     (
+        "cards.typ",
+        include_str!("../../../templates/handout/cards.typ"),
+    ),
+    (
+        "common.typ",
+        include_str!("../../../templates/handout/common.typ"),
+    ),
+    (
         "page.html.j2",
         include_str!("../../../templates/handout/page.html.j2"),
     ),
@@ -33,12 +41,20 @@ const FILES: &[(&str, &str)] = &[
         include_str!("../../../templates/handout/table.md.j2"),
     ),
     (
+        "table.typ",
+        include_str!("../../../templates/handout/table.typ"),
+    ),
+    (
         "tasks.html.j2",
         include_str!("../../../templates/handout/tasks.html.j2"),
     ),
     (
         "tasks.md.j2",
         include_str!("../../../templates/handout/tasks.md.j2"),
+    ),
+    (
+        "tasks.typ",
+        include_str!("../../../templates/handout/tasks.typ"),
     ),
 ];
 

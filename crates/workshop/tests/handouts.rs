@@ -51,11 +51,21 @@ impl Room {
         fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
+    /// The program where no `workshop-pdf` lies beside it, whatever else was built; `bin` is all of its PATH.
     fn run(&self, args: &[&str]) -> Ran {
-        let output = Command::cargo_bin("workshop")
-            .unwrap()
+        let program = self.path("installed/bin/workshop");
+        if !program.exists() {
+            let built = assert_cmd::cargo::cargo_bin!("workshop");
+            fs::create_dir_all(program.parent().unwrap()).unwrap();
+            // A link where it can be one: the program is large.
+            fs::hard_link(built, &program)
+                .or_else(|_| fs::copy(built, &program).map(drop))
+                .unwrap();
+        }
+        let output = Command::new(program)
             .current_dir(self.dir.path())
             .env_remove("CLICOLOR_FORCE")
+            .env("PATH", self.path("bin"))
             .arg("handouts")
             .args(args)
             .output()
@@ -65,6 +75,19 @@ impl Room {
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
+    }
+
+    /// A `workshop-pdf` on PATH that is this script; `$1` is its folder.
+    fn pdf(&self, script: &str) {
+        fs::create_dir_all(self.path("bin")).unwrap();
+        // Written by another process: one that is forked by a test beside this one would inherit our open file, and
+        // a program that somebody has open for writing cannot be run.
+        Command::new("install")
+            .args(["-m", "755", "/dev/stdin"])
+            .arg(self.path("bin/workshop-pdf"))
+            .write_stdin(format!("#!/bin/sh\n{script}\n"))
+            .assert()
+            .success();
     }
 
     /// The names of all files in a folder, by way of its folders.
@@ -164,7 +187,7 @@ fn a_provisioned_hosts_card_says_how_to_get_in() {
     let place = room.provisioned(&hosts, true);
     let fingerprint = place.host_key(&words[0]).unwrap().fingerprint();
     // `provision` may still run: looking needs no lock.
-    let ran = room.run(&[]);
+    let ran = room.run(&["--format", "html,md"]);
     assert_eq!((ran.status, ran.stderr.as_str()), (0, ""));
     let card = room.read(&format!("handouts/cards/{}.md", words[0]));
     for part in [
@@ -302,4 +325,84 @@ fn what_cannot_be_used_is_refused_whole() {
     assert_eq!(ran.status, 2);
     assert!(ran.stderr.contains("newer version"), "{}", ran.stderr);
     assert!(!room.path("elsewhere").exists());
+}
+
+/// Takes in the request as the real program does, and answers.
+const MAKES: &str = r#"
+request=$(/bin/cat)
+case $request in *'"schema":1,'*'"cards.typ":'*'Ada Lovelace'*) ;; *) echo "$request" >&2; exit 9 ;; esac
+echo '%PDF-' > "$1/cards.pdf"
+echo '{"result":"made","written":["cards.pdf"],"remarks":["no font has that"]}'
+"#;
+
+#[test]
+fn pdf_is_made_by_another_program() {
+    let room = Room::new();
+    room.pdf(MAKES);
+    let ran = room.run(&["--format", "pdf"]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("no font has that"), "{}", ran.stderr);
+    assert_eq!(ran.stdout, "handouts/cards.pdf\n");
+    assert_eq!(
+        room.files("handouts"),
+        BTreeSet::from(["cards.pdf".to_owned()])
+    );
+}
+
+#[test]
+fn without_pdf_the_rest_is_made_and_the_way_to_it_is_told() {
+    let room = Room::new();
+    for (script, told) in [
+        (None, "neither beside `workshop` nor on PATH"),
+        (
+            Some("echo 'thread main panicked: oh' >&2; exit 101"),
+            "exit status: 101: thread main panicked: oh",
+        ),
+        (
+            Some("echo nonsense"),
+            "workshop-pdf ended with exit status: 0",
+        ),
+        (
+            Some(r#"echo '{"result":"failed","message":"it is of another version"}'; exit 1"#),
+            "it is of another version",
+        ),
+        (Some("kill -9 $$"), "signal: 9"),
+    ] {
+        if let Some(script) = script {
+            room.pdf(script);
+        }
+        let ran = room.run(&[]);
+        // Nobody asked for PDF by name.
+        assert_eq!(ran.status, 0, "{}", ran.stderr);
+        assert!(ran.stderr.contains(told), "{}", ran.stderr);
+        assert!(ran.stderr.contains("cargo build-pdf"), "{}", ran.stderr);
+        assert!(room.read("handouts/cards.html").contains("Ada Lovelace"));
+
+        let ran = room.run(&["--format", "html,pdf", "--json"]);
+        assert_eq!(ran.status, 1, "{}", ran.stderr);
+        let document: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(document["not_made"][0]["format"], "pdf");
+    }
+    // An old one beside new pages would lead somebody astray.
+    fs::write(room.path("handouts/cards.pdf"), "%PDF-").unwrap();
+    let ran = room.run(&[]);
+    assert!(ran.stderr.contains("of an earlier run"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_typst_templates_mistake_is_told_as_any_other() {
+    let room = Room::new();
+    room.pdf(
+        r#"/bin/cat >/dev/null
+        echo '{"result":"wrong","message":"unknown variable: x","help":null,"template":"table.typ","at":[0,7]}'
+        exit 1"#,
+    );
+    let ran = room.run(&[]);
+    assert_eq!(ran.status, 2);
+    assert!(
+        ran.stderr.contains("error: unknown variable: x") && ran.stderr.contains("table.typ:1:1"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!room.path("handouts/cards.html").exists());
 }

@@ -7,16 +7,29 @@ use handouts::{Document, Folder, Renderer, TemplateError};
 use miette::{IntoDiagnostic as _, WrapErr as _};
 use provisioner::names::Word;
 
-use super::Format;
+use super::pdf::{self, Pdf};
+use super::{Format, NotMade};
 
-/// Makes every file, then puts all of them in their places: what was there before a run that fails stays. Returns
-/// the names of what was written and of what was taken away. Without the `whole` room, only single cards are made.
+/// What a run did.
+pub(super) struct Made {
+    /// The names of the files that were written.
+    pub(super) written: Vec<String>,
+    /// Of those that were taken away.
+    pub(super) removed: Vec<String>,
+    /// What people should know.
+    pub(super) remarks: Vec<String>,
+    /// What could not be made.
+    pub(super) not_made: Option<NotMade>,
+}
+
+/// Makes every file, then puts all of them in their places: what was there before a run that fails stays. Without
+/// the `whole` room, only single cards are made.
 pub(super) fn make(
     renderer: &Renderer,
     at: &Path,
     formats: &[Format],
     whole: bool,
-) -> miette::Result<(Vec<String>, Vec<String>)> {
+) -> miette::Result<Made> {
     let mut folder =
         Folder::open(at).wrap_err_with(|| format!("cannot write to {}", at.display()))?;
     let mut formats = formats.to_vec();
@@ -40,13 +53,40 @@ pub(super) fn make(
             })?;
         }
     }
+    let (mut remarks, mut not_made) = (Vec::new(), None);
+    if formats.contains(&Format::Pdf) {
+        match pdf::make(renderer, &mut folder, whole)? {
+            Pdf::Made { remarks: more } => remarks = more,
+            Pdf::NotMade { why, help } => {
+                not_made = Some(NotMade {
+                    format: "pdf",
+                    why,
+                    help,
+                });
+            }
+        }
+    }
     let seats = &renderer.room().seats;
-    folder
-        .commit(|name| {
-            whole && is_card(name) && seats.iter().all(|seat| !is_card_of(name, &seat.word))
-        })
+    let outdated = |name: &str| {
+        whole && is_card(name) && seats.iter().all(|seat| !is_card_of(name, &seat.word))
+    };
+    let (written, removed) = folder
+        .commit(outdated)
         .into_diagnostic()
-        .wrap_err("the handouts could not be put in their places")
+        .wrap_err("the handouts could not be put in their places")?;
+    Ok(Made {
+        written,
+        removed,
+        remarks,
+        not_made,
+    })
+}
+
+/// Whether PDF files lie in the folder.
+pub(super) fn has_pdf(at: &Path) -> bool {
+    Document::ALL
+        .iter()
+        .any(|document| at.join(format!("{}.pdf", document.as_str())).is_file())
 }
 
 impl Format {
@@ -54,6 +94,7 @@ impl Format {
         match self {
             Self::Html => Some(handouts::Format::Html),
             Self::Md => Some(handouts::Format::Markdown),
+            Self::Pdf => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod eject;
 mod make;
+mod pdf;
 mod room;
 
 use std::path::{Path, PathBuf};
@@ -31,14 +32,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WORD", num_args = 1..)]
     only: Vec<String>,
 
-    /// What to make.
-    #[arg(
-        long,
-        value_enum,
-        value_name = "FORMAT",
-        value_delimiter = ',',
-        default_values_t = [Format::Html, Format::Md]
-    )]
+    /// What to make; everything when not given.
+    #[arg(long, value_enum, value_name = "FORMAT", value_delimiter = ',')]
     format: Vec<Format>,
 
     /// What is printed on.
@@ -62,6 +57,12 @@ enum Format {
     Html,
     /// Markdown.
     Md,
+    /// PDF, by the program workshop-pdf.
+    Pdf,
+}
+
+impl Format {
+    const ALL: [Self; 3] = [Self::Html, Self::Md, Self::Pdf];
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -84,6 +85,15 @@ struct Document<'a> {
     written: Vec<String>,
     removed: Vec<String>,
     missing: Vec<Missing>,
+    not_made: Vec<NotMade>,
+}
+
+/// A format that was asked for and could not be made.
+#[derive(Serialize)]
+struct NotMade {
+    format: &'static str,
+    why: String,
+    help: String,
 }
 
 /// There is no host of that word to make a card for; all such words at once.
@@ -118,32 +128,56 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
         Some(folder) => folder.clone(),
         None => beside(&args.inventory.inventory),
     };
-    let whole = args.only.is_empty();
-    let (written, removed) = make::make(&renderer, &folder, &args.format, whole)?;
+    let formats = match args.format.as_slice() {
+        [] => Format::ALL.as_slice(),
+        chosen => chosen,
+    };
+    let made = make::make(&renderer, &folder, formats, args.only.is_empty())?;
 
     if entries.is_empty() {
         output.remark("The inventory asks for no host, so there are no cards: `workshop add`.");
     }
     remark_on(&missing, entries.len(), output);
-    for name in &removed {
+    for remark in &made.remarks {
+        output.remark(remark);
+    }
+    for name in &made.removed {
         output.remark(format_args!(
             "removed {}: nobody of the inventory has that host any more",
             folder.join(name).display()
         ));
     }
+    let not_made: Vec<NotMade> = made.not_made.into_iter().collect();
+    for missed in &not_made {
+        let old = if make::has_pdf(&folder) {
+            " The PDF files that lie there are of an earlier run."
+        } else {
+            ""
+        };
+        output.remark(format_args!(
+            "No PDF was made: {}.{old}\nhint: {}",
+            missed.why, missed.help
+        ));
+    }
+    // Who asked for it by name did not get it; everybody else has the other formats.
+    let outcome = match not_made.is_empty() || args.format.is_empty() {
+        true => Outcome::Yes,
+        false => Outcome::No,
+    };
     if output.json() {
         let document = Document {
             folder: &folder,
             cards: entries.len(),
-            written,
-            removed,
+            written: made.written,
+            removed: made.removed,
             missing,
+            not_made,
         };
         output.document("handouts", &document)?;
     } else {
-        output.text(&listing(&folder, &written, entries.len()))?;
+        output.text(&listing(&folder, &made.written, entries.len()))?;
     }
-    Ok(Outcome::Yes)
+    Ok(outcome)
 }
 
 /// The hosts of those words, in the order of the inventory.

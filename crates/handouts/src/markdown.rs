@@ -169,6 +169,9 @@ pub fn blocks(text: &str) -> Vec<Block> {
     reader.blocks()
 }
 
+/// How a run of text is set.
+type Set = fn(String) -> Inline;
+
 struct Reader<'a> {
     events: Parser<'a>,
 }
@@ -244,7 +247,7 @@ impl Reader<'_> {
     fn inlines(&mut self) -> Vec<Inline> {
         let mut runs = Vec::new();
         // How runs are set, from the outermost.
-        let mut within: Vec<Option<fn(String) -> Inline>> = Vec::new();
+        let mut within: Vec<Option<Set>> = Vec::new();
         for event in self.events.by_ref() {
             match event {
                 Event::Start(Tag::Strong) => within.push(Some(Inline::Strong)),
@@ -262,7 +265,7 @@ impl Reader<'_> {
     }
 }
 
-fn push(runs: &mut Vec<Inline>, event: Event<'_>, set: Option<fn(String) -> Inline>) {
+fn push(runs: &mut Vec<Inline>, event: Event<'_>, set: Option<Set>) {
     let text = match event {
         Event::Code(code) => {
             runs.push(Inline::Code(code.into_string()));

@@ -181,7 +181,11 @@ impl Renderer {
                     .iter()
                     .map(|seat| Card::new(&room.workshop, seat))
                     .collect(),
-                rows: room.seats.iter().map(Row::new).collect(),
+                rows: by_word(room)
+                    .into_iter()
+                    .filter_map(|at| room.seats.get(at))
+                    .map(Row::new)
+                    .collect(),
                 tasks: tasks.collect(),
             },
         }
@@ -213,10 +217,12 @@ impl Renderer {
     ) -> Result<(), TemplateError> {
         let name = format!("{}.{}.j2", document.as_str(), format.extension());
         let count = seats.len();
-        let cards = self.each(seats.clone(), |room, seat| {
+        let cards = self.each(seats.collect(), |room, seat| {
             Value::from(Serde(Card::new(&room.workshop, seat)))
         });
-        let rows = self.each(seats, |_, seat| Value::from(Serde(Row::new(seat))));
+        let rows = self.each(by_word(&self.room), |_, seat| {
+            Value::from(Serde(Row::new(seat)))
+        });
         let context = match document {
             Document::Cards => {
                 context! { document => document.as_str(), cards, count, ..self.common.clone() }
@@ -238,13 +244,21 @@ impl Renderer {
         }
     }
 
-    /// The seats as values that are made when the template comes to them.
-    fn each(&self, seats: Range<usize>, make: fn(&Room, &Seat) -> Value) -> Value {
+    /// These seats as values that are made when the template comes to them.
+    fn each(&self, seats: Vec<usize>, make: fn(&Room, &Seat) -> Value) -> Value {
         Value::make_object_iterable((Arc::clone(&self.room), seats), move |(room, seats)| {
-            let seats = room.seats.get(seats.clone()).unwrap_or_default();
-            Box::new(seats.iter().map(move |seat| make(room, seat)))
+            let seats = seats.iter().filter_map(|at| room.seats.get(*at));
+            Box::new(seats.map(move |seat| make(room, seat)))
         })
     }
+}
+
+/// The seats in the order of the table: whoever looks for a word finds it, and the inventory's order is nobody's
+/// business.
+fn by_word(room: &Room) -> Vec<usize> {
+    let mut seats: Vec<usize> = (0..room.seats.len()).collect();
+    seats.sort_by_key(|at| room.seats.get(*at).map(|seat| &seat.word));
+    seats
 }
 
 /// What every template may name.

@@ -247,8 +247,11 @@ impl Renderer {
     /// These seats as values that are made when the template comes to them.
     fn each(&self, seats: Vec<usize>, make: fn(&Room, &Seat) -> Value) -> Value {
         Value::make_object_iterable((Arc::clone(&self.room), seats), move |(room, seats)| {
-            let seats = seats.iter().filter_map(|at| room.seats.get(*at));
-            Box::new(seats.map(move |seat| make(room, seat)))
+            // As many as there are seats, so that a template can tell the last of them.
+            Box::new(seats.iter().map(move |at| match room.seats.get(*at) {
+                Some(seat) => make(room, seat),
+                None => Value::UNDEFINED,
+            }))
         })
     }
 }

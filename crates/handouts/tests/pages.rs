@@ -166,6 +166,37 @@ fn whatever_somebody_calls_themselves_is_text() {
 }
 
 #[test]
+fn in_markdown_too() {
+    use pulldown_cmark::{Event, Options, Parser, Tag};
+    for name in NAMES {
+        let renderer = ours(room(vec![seat("zoo", Some(name), 10)]));
+        let markdown = text(&renderer, Document::Cards, Format::Markdown);
+        // The name is the first bold text, and nothing in it is markup.
+        let events: Vec<Event> = Parser::new_ext(
+            &markdown,
+            Options::all() - Options::ENABLE_SMART_PUNCTUATION,
+        )
+        .skip_while(|event| !matches!(event, Event::Start(Tag::Strong)))
+        .skip(1)
+        .take_while(|event| !matches!(event, Event::End(_)))
+        .collect();
+        let shown: String = events
+            .iter()
+            .map(|event| match event {
+                Event::Text(text) => &**text,
+                other => panic!("{name:?}: {other:?}"),
+            })
+            .collect();
+        let plain: String = name
+            .chars()
+            .map(|letter| if letter == '\n' { ' ' } else { letter })
+            .filter(|letter| !letter.is_control() && *letter != '\u{202e}')
+            .collect();
+        assert_eq!(shown, plain);
+    }
+}
+
+#[test]
 fn a_name_without_end_ends() {
     let renderer = ours(room(vec![seat("zoo", Some(&"Ada ".repeat(10_000)), 10)]));
     let html = text(&renderer, Document::Cards, Format::Html);

@@ -411,11 +411,21 @@ fn a_typst_templates_mistake_is_told_as_any_other() {
 fn the_book_is_that_of_the_inventorys_bitcoin_core() {
     let room = Room::new();
     let inventory = room.read("inventory.yaml");
+    for (file, text) in [
+        ("v28/configure.ac", "define(_CLIENT_VERSION_MAJOR, 28)\n"),
+        ("v28/src/init.cpp", ""),
+        ("v31/src/init.cpp", ""),
+        ("v31/CMakeLists.txt", "set(CLIENT_VERSION_MAJOR 31)\n"),
+        ("v31/test/functional/test_runner.py", ""),
+    ] {
+        fs::create_dir_all(room.path(file).parent().unwrap()).unwrap();
+        fs::write(room.path(file), text).unwrap();
+    }
     for (bitcoin, told, not_told) in [
-        ("{source: crate}", "cmake -B build", "./autogen.sh"),
-        ("{source: release, version: 28.0}", "./autogen.sh", "cmake"),
+        ("{source: crate}", "cmake -B build", "interface_usdt_net.py"),
+        ("{source: {path: v28}}", "./autogen.sh", "cmake"),
         (
-            "{source: release, version: 31.0}",
+            "{source: {path: v31}}",
             "interface_usdt_net.py",
             "./autogen.sh",
         ),

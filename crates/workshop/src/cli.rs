@@ -12,7 +12,7 @@ use crate::output::{self, Output};
 
 /// Servers for people who learn on real machines.
 ///
-/// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `rehearse`, `status`, `grade`, `ssh`, `destroy`.
+/// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `rehearse`, `handouts`, `status`, `grade`, `ssh`, `destroy`.
 /// Participant: `tasks`, `show`, `start`, `hint`, `answer`, `check`, `watch`, `progress`, `reset`,
 /// `tracepoints`, `trace`, `monitor`, `interface-test`.
 #[derive(Parser)]
@@ -59,6 +59,8 @@ enum Command {
     Doctor(Later<commands::doctor::Args>),
     /// Try every task on a host before the day, with right and wrong solutions.
     Rehearse(Later<commands::rehearse::Args>),
+    /// Cards, the table for the wall and the task book, to print and to send.
+    Handouts(Later<commands::handouts::Args>),
     /// The room: every host, whose it is, and how it is.
     Status(Later<commands::status::Args>),
     /// Check every participant's host again, from your side.
@@ -191,6 +193,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Provision(Later(args)) => commands::provision::run(args, &output),
         Command::Doctor(Later(args)) => commands::doctor::run(&args, &output),
         Command::Rehearse(Later(args)) => commands::rehearse::run(&args, &output),
+        Command::Handouts(Later(args)) => commands::handouts::run(&args, &output),
         Command::Status(Later(args)) => commands::status::run(&args, &output),
         Command::Grade(Later(args)) => commands::grade::run(args, &output),
         Command::Evidence(Later(args)) => commands::evidence::run(&args, &output),

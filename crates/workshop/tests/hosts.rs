@@ -16,6 +16,7 @@ mod hosts {
     mod flow;
     mod footprint;
     mod grade;
+    mod handouts;
     mod inventory;
     mod killed;
     mod monitor;

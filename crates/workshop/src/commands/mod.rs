@@ -8,6 +8,7 @@ pub(crate) mod destroy;
 pub(crate) mod doctor;
 pub(crate) mod evidence;
 pub(crate) mod grade;
+pub(crate) mod handouts;
 pub(crate) mod hint;
 pub(crate) mod init;
 mod instructor;

@@ -40,6 +40,9 @@ pub struct Record {
     /// The latest check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Last>,
+    /// Why the latest check did not pass, in a line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// A longer file is no progress: of six tasks it is 2 KB.
@@ -166,6 +169,13 @@ impl Progress {
         }
         if verdict == State::Passed && record.first_passed.is_none() {
             record.first_passed = Some(at);
+        }
+    }
+
+    /// Says why the latest check did not pass; none when it did.
+    pub fn explain(&mut self, task: &str, reason: Option<String>) {
+        if let Some(record) = self.tasks.get_mut(task) {
+            record.reason = reason;
         }
     }
 

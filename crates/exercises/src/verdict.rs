@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::answers::shorten;
+
 /// The judge's answer for a whole task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -132,6 +134,21 @@ impl Verdict {
             findings,
         }
     }
+
+    /// Why it is no pass, in a line of at most 160 characters: the first finding that is wrong, else the first that
+    /// nobody could see.
+    pub fn reason(&self) -> Option<String> {
+        let first = |result| {
+            self.findings
+                .iter()
+                .find(|finding| finding.result == result)
+        };
+        let finding = first(Outcome::Wrong).or_else(|| first(Outcome::Unknown))?;
+        Some(shorten(
+            &format!("{}: {}", finding.about, finding.seen),
+            160,
+        ))
+    }
 }
 
 #[cfg(test)]
@@ -152,6 +169,32 @@ mod tests {
             })
             .collect();
         Verdict::new("task9", findings).verdict
+    }
+
+    #[test]
+    fn the_first_that_is_wrong_is_the_reason() {
+        let verdict = |results: &[(&str, Outcome)]| {
+            let finding = |(about, result): &(&str, Outcome)| Finding {
+                id: "x".into(),
+                question: None,
+                about: (*about).into(),
+                result: *result,
+                seen: "so\nand so".into(),
+                hint: None,
+                remark: None,
+            };
+            Verdict::new("task9", results.iter().map(finding).collect()).reason()
+        };
+        use Outcome::{Right, Unknown, Wrong};
+        assert_eq!(verdict(&[("a", Right)]), None);
+        assert_eq!(
+            verdict(&[("a", Unknown), ("b", Wrong), ("c", Wrong)]).as_deref(),
+            Some("b: so and so")
+        );
+        assert_eq!(
+            verdict(&[("a", Right), ("b", Unknown)]).as_deref(),
+            Some("b: so and so")
+        );
     }
 
     #[test]

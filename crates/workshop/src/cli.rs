@@ -12,7 +12,7 @@ use crate::output::{self, Output};
 
 /// Servers for people who learn on real machines.
 ///
-/// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `rehearse`, `handouts`, `status`, `grade`, `ssh`, `destroy`.
+/// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `rehearse`, `handouts`, `status`, `board`, `grade`, `ssh`, `destroy`.
 /// Participant: `tasks`, `show`, `start`, `hint`, `answer`, `check`, `watch`, `progress`, `reset`,
 /// `tracepoints`, `trace`, `monitor`, `interface-test`.
 #[derive(Parser)]
@@ -63,6 +63,8 @@ enum Command {
     Handouts(Later<commands::handouts::Args>),
     /// The room: every host, whose it is, and how it is.
     Status(Later<commands::status::Args>),
+    /// The room, live: host by task, in the terminal or as a web page.
+    Board(Later<commands::board::Args>),
     /// Check every participant's host again, from your side.
     Grade(Later<commands::grade::Args>),
     /// Log in to a host as root, with its pinned key.
@@ -195,6 +197,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Rehearse(Later(args)) => commands::rehearse::run(&args, &output),
         Command::Handouts(Later(args)) => commands::handouts::run(&args, &output),
         Command::Status(Later(args)) => commands::status::run(&args, &output),
+        Command::Board(Later(args)) => commands::board::run(&args, &output),
         Command::Grade(Later(args)) => commands::grade::run(args, &output),
         Command::Evidence(Later(args)) => commands::evidence::run(&args, &output),
         Command::Ssh(Later(args)) => commands::ssh::run(&args),

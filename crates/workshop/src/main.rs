@@ -2,6 +2,7 @@
 //!
 //! This crate is the only one that prints, asks or exits; the libraries below it return what they found.
 
+mod board;
 mod cancel;
 mod cli;
 mod commands;
@@ -18,6 +19,7 @@ mod participant;
 mod progress;
 mod rehearsal;
 mod room;
+mod signals;
 
 fn main() -> std::process::ExitCode {
     cli::run()

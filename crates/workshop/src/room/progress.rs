@@ -31,7 +31,7 @@ exec timeout 10 head -c "$most" -- "$path"
 "#;
 
 /// Where a participant's program keeps it; see participant/progress.rs.
-const PATH: &str = "/home/workshop/.local/state/workshop/progress.json";
+pub(crate) const PATH: &str = "/home/workshop/.local/state/workshop/progress.json";
 
 /// Asks a host.
 pub(crate) async fn ask(ssh: &Ssh) -> Result<HostSays, Failure> {
@@ -60,7 +60,8 @@ pub(crate) async fn ask(ssh: &Ssh) -> Result<HostSays, Failure> {
 }
 
 impl HostSays {
-    fn of(bytes: &[u8]) -> Self {
+    /// From the file's first bytes.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
         if bytes.is_empty() {
             return Self::Progress(Progress::default());
         }

@@ -151,5 +151,6 @@ pub(super) fn look(
 pub(super) fn count(verdict: &Verdict, output: &Output) {
     progress::note(output, |progress| {
         progress.record(&verdict.task, verdict.verdict, jiff::Timestamp::now());
+        progress.explain(&verdict.task, verdict.reason());
     });
 }

@@ -10,6 +10,7 @@
 //! has built once. [`room::room`] and [`doctor::doctor`] look at the result, [`destroy::destroy`] ends it.
 
 pub mod cloud;
+pub mod collect;
 pub mod destroy;
 pub mod doctor;
 pub mod host;

@@ -12,7 +12,8 @@ use crate::output::{self, Output};
 
 /// Servers for people who learn on real machines.
 ///
-/// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `status`, `grade`, `ssh`, `destroy`.
+/// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `status`, `grade`, `ssh`, `collect`,
+/// `destroy`.
 /// Participant: `tasks`, `show`, `start`, `hint`, `answer`, `check`, `watch`, `progress`, `reset`,
 /// `tracepoints`, `trace`, `monitor`, `interface-test`.
 #[derive(Parser)]
@@ -63,6 +64,8 @@ enum Command {
     Grade(Later<commands::grade::Args>),
     /// Log in to a host as root, with its pinned key.
     Ssh(Later<commands::ssh::Args>),
+    /// Bring the participants' work here.
+    Collect(Later<commands::collect::Args>),
     /// Remove the hosts, and show that nothing is left.
     Destroy(Later<commands::destroy::Args>),
     /// The tasks, and how far you are.
@@ -192,6 +195,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Grade(Later(args)) => commands::grade::run(args, &output),
         Command::Evidence(Later(args)) => commands::evidence::run(&args, &output),
         Command::Ssh(Later(args)) => commands::ssh::run(&args),
+        Command::Collect(Later(args)) => commands::collect::run(args, &output),
         Command::Destroy(Later(args)) => commands::destroy::run(args, &output),
         Command::Tasks(Later(args)) => commands::tasks::run(&args, &output),
         Command::Show(Later(args)) => commands::show::run(&args, &output),

@@ -161,6 +161,31 @@ pub fn read(inventory: &Path) -> Result<Option<State>, WorkplaceError> {
     }
 }
 
+/// How often hosts were taken down, by word: what tells a host from an earlier one of the same word.
+///
+/// # Errors
+/// [`WorkplaceError::Journal`].
+pub fn lives(inventory: &Path) -> Result<BTreeMap<String, u32>, WorkplaceError> {
+    let mut lives = BTreeMap::new();
+    let path = folder_of(inventory).join(journal::FILE);
+    let read = journal::read(&path, |event| {
+        if let Event::Intent {
+            host,
+            effect: Effect::Destroy,
+        } = event
+        {
+            *lives.entry(host.clone()).or_default() += 1;
+        }
+    });
+    match read {
+        Ok(_) => Ok(lives),
+        Err(JournalError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Ok(lives)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The keys of a workshop, for commands that only look and need not wait for those that change something.
 #[derive(Clone, Debug)]
 pub struct Keys {

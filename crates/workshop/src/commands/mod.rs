@@ -3,6 +3,7 @@
 pub(crate) mod add;
 pub(crate) mod answer;
 pub(crate) mod check;
+pub(crate) mod collect;
 pub(crate) mod completions;
 pub(crate) mod destroy;
 pub(crate) mod doctor;

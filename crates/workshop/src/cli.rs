@@ -13,7 +13,7 @@ use crate::output::{self, Output};
 /// Servers for people who learn on real machines.
 ///
 /// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `status`, `grade`, `ssh`, `collect`,
-/// `destroy`.
+/// `rebuild`, `destroy`.
 /// Participant: `tasks`, `show`, `start`, `hint`, `answer`, `check`, `watch`, `progress`, `reset`,
 /// `tracepoints`, `trace`, `monitor`, `interface-test`.
 #[derive(Parser)]
@@ -66,6 +66,8 @@ enum Command {
     Ssh(Later<commands::ssh::Args>),
     /// Bring the participants' work here.
     Collect(Later<commands::collect::Args>),
+    /// Make a fresh host in the place of one: the same word, participant key and host key.
+    Rebuild(Later<commands::rebuild::Args>),
     /// Remove the hosts, and show that nothing is left.
     Destroy(Later<commands::destroy::Args>),
     /// The tasks, and how far you are.
@@ -196,6 +198,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Evidence(Later(args)) => commands::evidence::run(&args, &output),
         Command::Ssh(Later(args)) => commands::ssh::run(&args),
         Command::Collect(Later(args)) => commands::collect::run(args, &output),
+        Command::Rebuild(Later(args)) => commands::rebuild::run(args, &output),
         Command::Destroy(Later(args)) => commands::destroy::run(args, &output),
         Command::Tasks(Later(args)) => commands::tasks::run(&args, &output),
         Command::Show(Later(args)) => commands::show::run(&args, &output),

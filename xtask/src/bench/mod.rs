@@ -47,15 +47,15 @@ pub(crate) fn run(args: &Args) -> Result {
         inventory: inventory(args.hosts)?,
     };
     // Base image and closure are made once; what is measured is a workshop on a machine that has them.
-    shown(room.command("destroy").arg("--yes"))?;
+    shown(room.command("destroy").args(["--yes", "--no-collect"]))?;
     shown(&mut room.command("provision"))?;
-    shown(room.command("destroy").arg("--yes"))?;
+    shown(room.command("destroy").args(["--yes", "--no-collect"]))?;
     let measured = measure(args, &room);
     headline("Destroy");
     // Also when measuring failed: nothing may be left.
     let (seconds, _) = timed(
         room.command("destroy")
-            .arg("--yes")
+            .args(["--yes", "--no-collect"])
             .stdout(Stdio::null())
             .stderr(Stdio::null()),
     )?;

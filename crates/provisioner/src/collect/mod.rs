@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::host::{Limits, Script, last_lines, printable};
 use crate::provision::{Failure, ProvisionError};
 use crate::room::Seat;
-use crate::state::{self, LockError, Locked};
+use crate::state::{self, Life, LockError, Locked};
 use crate::steps::TREE;
 use crate::visit::{Visit, Visited, Visits, visit};
 
@@ -115,7 +115,7 @@ pub async fn collect(
     .await)
 }
 
-async fn one(visit: Visit, into: &Path, lives: &BTreeMap<String, u32>) -> Result<Work, Failure> {
+async fn one(visit: Visit, into: &Path, lives: &BTreeMap<String, Life>) -> Result<Work, Failure> {
     let word = visit.seat.word.clone();
     visit.report.doing("collecting");
     let limits = Limits {
@@ -134,7 +134,7 @@ async fn one(visit: Visit, into: &Path, lives: &BTreeMap<String, u32>) -> Result
             hint: None,
         });
     }
-    let life = lives.get(&word).copied().unwrap_or(0);
+    let life = lives.get(&word).copied().unwrap_or_default().number;
     let (into, seat) = (into.to_owned(), visit.seat.clone());
     // Unpacking waits for the disk.
     let work = tokio::task::spawn_blocking(move || {

@@ -82,16 +82,22 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
     }
     let path = &args.inventory.inventory;
     let seats = instructor::block_on(doomed(path, &args.only))??;
-    if !args.yes {
+    // What will be asked for, before anybody waits: without an inventory a workshop is taken down with --yes.
+    let name = if args.yes {
+        None
+    } else {
         list(&seats, output);
-    }
+        Some(Inventory::load(path)?.inventory.workshop.name)
+    };
     let collected = if args.no_collect {
         vec![]
     } else {
         collect_from(&seats, path, args.into.as_deref(), PARALLEL, output)?
     };
-    if !args.yes {
-        confirm(&args, &collected, output)?;
+    if let Some(name) = name {
+        remark_on_lost(&collected, args.no_collect, output);
+        let question = format!("Type the workshop's name, {name}, to go on:");
+        ask(&question, &name, "the workshop's name", output)?;
     }
     let destroyed = instructor::block_on(async {
         let (events, progress) = Progress::start(*output);
@@ -196,22 +202,6 @@ pub(super) fn collect_from(
         into.display()
     ));
     Ok(hosts)
-}
-
-/// Asks for the workshop's name.
-fn confirm(args: &Args, collected: &[collect::Host], output: &Output) -> miette::Result<()> {
-    remark_on_lost(collected, args.no_collect, output);
-    // A workshop whose inventory is lost or spoilt can still be taken down, with --yes.
-    let name = Inventory::load(&args.inventory.inventory)?
-        .inventory
-        .workshop
-        .name;
-    ask(
-        &format!("Type the workshop's name, {name}, to go on:"),
-        &name,
-        "the workshop's name",
-        output,
-    )
 }
 
 /// Says which work goes with its host.

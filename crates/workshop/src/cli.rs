@@ -12,8 +12,8 @@ use crate::output::{self, Output};
 
 /// Servers for people who learn on real machines.
 ///
-/// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `status`, `grade`, `ssh`, `collect`,
-/// `rebuild`, `destroy`.
+/// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `rehearse`, `handouts`, `status`, `grade`, `ssh`,
+/// `collect`, `rebuild`, `destroy`.
 /// Participant: `tasks`, `show`, `start`, `hint`, `answer`, `check`, `watch`, `progress`, `reset`,
 /// `tracepoints`, `trace`, `monitor`, `interface-test`.
 #[derive(Parser)]
@@ -58,6 +58,10 @@ enum Command {
     Provision(Later<commands::provision::Args>),
     /// Look at every host as a participant will use it.
     Doctor(Later<commands::doctor::Args>),
+    /// Try every task on a host before the day, with right and wrong solutions.
+    Rehearse(Later<commands::rehearse::Args>),
+    /// Cards, the table for the wall and the task book, to print and to send.
+    Handouts(Later<commands::handouts::Args>),
     /// The room: every host, whose it is, and how it is.
     Status(Later<commands::status::Args>),
     /// Check every participant's host again, from your side.
@@ -193,6 +197,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Plan(Later(args)) => commands::plan::run(&args, &output),
         Command::Provision(Later(args)) => commands::provision::run(args, &output),
         Command::Doctor(Later(args)) => commands::doctor::run(&args, &output),
+        Command::Rehearse(Later(args)) => commands::rehearse::run(&args, &output),
+        Command::Handouts(Later(args)) => commands::handouts::run(&args, &output),
         Command::Status(Later(args)) => commands::status::run(&args, &output),
         Command::Grade(Later(args)) => commands::grade::run(args, &output),
         Command::Evidence(Later(args)) => commands::evidence::run(&args, &output),

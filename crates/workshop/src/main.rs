@@ -16,6 +16,7 @@ mod nss;
 mod output;
 mod participant;
 mod progress;
+mod rehearsal;
 mod room;
 
 fn main() -> std::process::ExitCode {

@@ -1,6 +1,8 @@
 //! `cargo xtask bench`: measures what the project promises. Whole processes, several runs, ratios in one run.
 
+mod checks;
 mod grade;
+mod handouts;
 mod probe;
 mod startup;
 
@@ -24,9 +26,17 @@ pub(crate) struct Args {
     #[arg(long, value_name = "BINARY", conflicts_with = "probe")]
     startup: Option<PathBuf>,
 
+    /// Only how long checks take, on a host of their own.
+    #[arg(long, conflicts_with_all = ["probe", "startup"])]
+    checks: bool,
+
     /// Only how long a grade takes, on hosts of their own.
     #[arg(long, conflicts_with_all = ["probe", "startup"])]
     grade: bool,
+
+    /// Only the handouts of a large room: needs no hosts, and builds workshop-pdf.
+    #[arg(long, conflicts_with_all = ["probe", "startup"])]
+    handouts: bool,
 
     /// Hosts to provision.
     #[arg(long, default_value_t = 8)]
@@ -42,6 +52,19 @@ pub(crate) fn run(args: &Args) -> Result {
     let workshop = build_workshop()?;
     if let Some(binary) = &args.startup {
         return startup::measure(&workshop, binary);
+    }
+    if args.checks {
+        let inventory = inventory(1)?;
+        return checks::measure(
+            &Room {
+                workshop,
+                inventory,
+            },
+            args.runs,
+        );
+    }
+    if args.handouts {
+        return handouts::measure(&workshop, args.runs);
     }
     if !args.grade {
         probe::measure(&workshop, args.runs)?;
@@ -60,7 +83,9 @@ pub(crate) fn run(args: &Args) -> Result {
     let measured = if args.grade {
         shown(&mut room.command("provision")).and_then(|()| grade::measure(&room, args.runs))
     } else {
-        measure(args, &room).and_then(|()| grade::measure(&room, args.runs))
+        measure(args, &room)
+            .and_then(|()| grade::measure(&room, args.runs))
+            .and_then(|()| handouts::measure(&room.workshop, args.runs))
     };
     headline("Destroy");
     // Also when measuring failed: nothing may be left.

@@ -235,7 +235,7 @@ impl Keys {
     /// # Errors
     /// [`KeyFileError`]; also when there is none yet.
     pub fn instructor(&self) -> Result<KeyPair, KeyFileError> {
-        KeyPair::load(&self.folder.join(INSTRUCTOR_KEY))
+        KeyPair::read(&self.folder.join(INSTRUCTOR_KEY))
     }
 
     /// The key pair of the host `name`.
@@ -243,6 +243,14 @@ impl Keys {
     /// # Errors
     /// [`KeyFileError`]; also when there is none yet.
     pub fn host(&self, name: &str) -> Result<KeyPair, KeyFileError> {
+        KeyPair::read(&host_key_file(&self.folder, name))
+    }
+
+    /// As [`Keys::host`]; none where it was not made yet.
+    ///
+    /// # Errors
+    /// [`KeyFileError`].
+    pub fn find_host(&self, name: &str) -> Result<Option<KeyPair>, KeyFileError> {
         KeyPair::load(&host_key_file(&self.folder, name))
     }
 }
@@ -307,15 +315,14 @@ impl Workplace {
     /// # Errors
     /// [`WorkplaceError::Folder`] and [`WorkplaceError::Key`].
     pub fn host_key(&self, name: &str) -> Result<KeyPair, WorkplaceError> {
-        let folder = self.folder.join("hosts").join(name);
-        make_private_folder(&folder).map_err(|source| WorkplaceError::Folder {
-            path: folder.clone(),
-            source,
-        })?;
-        Ok(KeyPair::load_or_create(
-            &host_key_file(&self.folder, name),
-            &format!("root@{name}"),
-        )?)
+        let path = host_key_file(&self.folder, name);
+        if let Some(folder) = path.parent() {
+            make_private_folder(folder).map_err(|source| WorkplaceError::Folder {
+                path: folder.to_owned(),
+                source,
+            })?;
+        }
+        Ok(KeyPair::load_or_create(&path, &format!("root@{name}"))?)
     }
 
     /// The key pair we log in with.

@@ -1,14 +1,17 @@
 //! Takes hosts down, and looks afterwards whether anything is left.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
-use crate::cloud::local::{Leftover, Local};
+use crate::cloud::WorkshopId;
+use crate::cloud::local::{Leftover, LeftoverKind, Local, LocalError};
 use crate::job::{JobEvent, Reporter};
 use crate::provision::{Failure, ProvisionError, workshop_id};
-use crate::state::{Effect, Event, Workplace};
+use crate::room::{Condition, Seat, room};
+use crate::state::{self, Effect, Event, Role, Workplace};
 
 /// What a teardown came to.
 #[derive(Debug)]
@@ -17,9 +20,79 @@ pub struct Destroyed {
     pub gone: Vec<String>,
     /// Hosts that could not be removed, and why.
     pub failed: Vec<(String, Failure)>,
-    /// What still exists of the workshop: looked for afterwards, not taken from the state.
-    /// Empty when only some hosts were to go.
+    /// What still exists of the workshop, or of the hosts that were to go: looked for afterwards, not taken from
+    /// the state.
     pub left: Vec<Leftover>,
+}
+
+/// Whose a host is that the state does not know.
+const UNKNOWN: &str = "not in the state";
+
+/// The hosts that [`destroy`] would remove: those that the state knows, and those that carry the workshop's label
+/// though it does not. Changes nothing.
+///
+/// # Errors
+/// A name that no host has; the state, or what runs on this machine, cannot be read.
+pub async fn doomed(path: &Path, only: &[String]) -> Result<Vec<Seat>, ProvisionError> {
+    let mut seats = room(path).await?;
+    seats.retain(|seat| seat.condition != Condition::Absent);
+    let id = state::read(path)?.and_then(|state| state.id.parse().ok());
+    if let Some(id) = id {
+        for host in Local::new(id)?.list().await? {
+            if seats.iter().all(|seat| seat.word != host.name) {
+                seats.push(Seat {
+                    word: host.name,
+                    role: Role::Participant,
+                    identity: UNKNOWN.into(),
+                    address: Some(host.address),
+                    condition: if host.running {
+                        Condition::Unfinished
+                    } else {
+                        Condition::Stopped
+                    },
+                    unfinished: None,
+                    failure: None,
+                });
+            }
+        }
+    }
+    if let Some(word) = only
+        .iter()
+        .find(|word| seats.iter().all(|seat| seat.word != **word))
+    {
+        return Err(ProvisionError::NoSuchHost { word: word.clone() });
+    }
+    seats.retain(|seat| only.is_empty() || only.contains(&seat.word));
+    Ok(seats)
+}
+
+/// The workshops other than that at `path` of which anything is on this machine, and their hosts. One of them may be
+/// what is left of a workshop whose state is lost.
+///
+/// # Errors
+/// What the machine shows cannot be read.
+pub fn others(path: &Path) -> Result<BTreeMap<WorkshopId, Vec<String>>, ProvisionError> {
+    let own = state::read(path)?.and_then(|state| state.id.parse::<WorkshopId>().ok());
+    let mut others: BTreeMap<WorkshopId, Vec<String>> = BTreeMap::new();
+    for left in Local::all_leftovers()? {
+        if own.as_ref() != Some(&left.workshop) {
+            let hosts = others.entry(left.workshop).or_default();
+            if left.kind == LeftoverKind::Host {
+                hosts.push(left.name);
+            }
+        }
+    }
+    Ok(others)
+}
+
+/// Destroys everything that carries this label, of a workshop whose state is lost; what is left of it afterwards.
+///
+/// # Errors
+/// What could not be removed.
+pub async fn destroy_label(label: WorkshopId) -> Result<Vec<Leftover>, LocalError> {
+    let local = Local::new(label)?;
+    local.destroy_all().await?;
+    local.leftovers()
 }
 
 /// Destroys the hosts named in `only`, or everything that carries this workshop's label.
@@ -105,8 +178,51 @@ pub async fn destroy(
             // Half-made hosts that no list shows, the bridge, the folder.
             local.destroy_all().await?;
         }
-        destroyed.left = local.leftovers()?;
     }
+    destroyed.left = local.leftovers()?;
+    destroyed
+        .left
+        .retain(|left| only.is_empty() || only.iter().any(|word| is_of(left, word)));
     crate::ssh_files::write(&place).map_err(|source| ProvisionError::SshFiles { source })?;
     Ok(destroyed)
+}
+
+/// Whether something is a host's own: its name is a part of a path, or of a unit's name that ends with it.
+fn is_of(left: &Leftover, word: &str) -> bool {
+    let unit = format!("-{word}.service");
+    left.name
+        .split('/')
+        .any(|part| part == word || part.ends_with(&unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_one_host_is_told_from_another_hosts() {
+        let left = |kind, name: &str| Leftover {
+            workshop: "0badcafe".parse().unwrap(),
+            kind,
+            name: name.into(),
+        };
+        for (name, of_zoo) in [
+            ("zoo", true),
+            ("/var/lib/workshop/0badcafe/zoo/root", true),
+            ("/sys/fs/cgroup/workshop-0badcafe/zoo", true),
+            (
+                "/sys/fs/cgroup/system.slice/workshop-0badcafe-zoo.service",
+                true,
+            ),
+            ("zoom", false),
+            ("/var/lib/workshop/0badcafe/zoom/zoo2", false),
+            ("/var/lib/workshop/0badcafe", false),
+        ] {
+            assert_eq!(
+                is_of(&left(LeftoverKind::Folder, name), "zoo"),
+                of_zoo,
+                "{name}"
+            );
+        }
+    }
 }

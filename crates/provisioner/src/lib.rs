@@ -11,6 +11,7 @@
 //! [`doctor::doctor`] look at the result, [`rehearsal::rehearse`] tries its tasks, [`destroy::destroy`] ends it.
 
 pub mod cloud;
+pub mod collect;
 pub mod destroy;
 pub mod doctor;
 pub mod host;

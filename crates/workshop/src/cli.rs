@@ -12,7 +12,8 @@ use crate::output::{self, Output};
 
 /// Servers for people who learn on real machines.
 ///
-/// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `rehearse`, `handouts`, `status`, `board`, `grade`, `ssh`, `destroy`.
+/// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `rehearse`, `handouts`, `status`, `board`, `grade`, `ssh`,
+/// `collect`, `rebuild`, `destroy`.
 /// Participant: `tasks`, `show`, `start`, `hint`, `answer`, `check`, `watch`, `progress`, `reset`,
 /// `tracepoints`, `trace`, `monitor`, `interface-test`.
 #[derive(Parser)]
@@ -69,6 +70,10 @@ enum Command {
     Grade(Later<commands::grade::Args>),
     /// Log in to a host as root, with its pinned key.
     Ssh(Later<commands::ssh::Args>),
+    /// Bring the participants' work here.
+    Collect(Later<commands::collect::Args>),
+    /// Make a fresh host in the place of one: the same word, participant key and host key.
+    Rebuild(Later<commands::rebuild::Args>),
     /// Remove the hosts, and show that nothing is left.
     Destroy(Later<commands::destroy::Args>),
     /// The tasks, and how far you are.
@@ -201,6 +206,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Grade(Later(args)) => commands::grade::run(args, &output),
         Command::Evidence(Later(args)) => commands::evidence::run(&args, &output),
         Command::Ssh(Later(args)) => commands::ssh::run(&args),
+        Command::Collect(Later(args)) => commands::collect::run(args, &output),
+        Command::Rebuild(Later(args)) => commands::rebuild::run(args, &output),
         Command::Destroy(Later(args)) => commands::destroy::run(args, &output),
         Command::Tasks(Later(args)) => commands::tasks::run(&args, &output),
         Command::Show(Later(args)) => commands::show::run(&args, &output),

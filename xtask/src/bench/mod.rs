@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: measures what the project promises. Whole processes, several runs, ratios in one run.
 
 mod checks;
+mod grade;
 mod handouts;
 mod probe;
 mod startup;
@@ -28,6 +29,11 @@ pub(crate) struct Args {
     /// Only how long checks take, on a host of their own.
     #[arg(long, conflicts_with_all = ["probe", "startup"])]
     checks: bool,
+
+    /// Only how long a grade takes, on hosts of their own.
+    #[arg(long, conflicts_with_all = ["probe", "startup"])]
+    grade: bool,
+
     /// Only the handouts of a large room: needs no hosts, and builds workshop-pdf.
     #[arg(long, conflicts_with_all = ["probe", "startup"])]
     handouts: bool,
@@ -60,7 +66,9 @@ pub(crate) fn run(args: &Args) -> Result {
     if args.handouts {
         return handouts::measure(&workshop, args.runs);
     }
-    probe::measure(&workshop, args.runs)?;
+    if !args.grade {
+        probe::measure(&workshop, args.runs)?;
+    }
     if args.probe {
         return Ok(());
     }
@@ -69,16 +77,21 @@ pub(crate) fn run(args: &Args) -> Result {
         inventory: inventory(args.hosts)?,
     };
     // Base image and closure are made once; what is measured is a workshop on a machine that has them.
-    shown(room.command("destroy").arg("--yes"))?;
+    shown(room.command("destroy").args(["--yes", "--no-collect"]))?;
     shown(&mut room.command("provision"))?;
-    shown(room.command("destroy").arg("--yes"))?;
-    let measured = measure(args, &room);
-    let measured = measured.and_then(|()| handouts::measure(&room.workshop, args.runs));
+    shown(room.command("destroy").args(["--yes", "--no-collect"]))?;
+    let measured = if args.grade {
+        shown(&mut room.command("provision")).and_then(|()| grade::measure(&room, args.runs))
+    } else {
+        measure(args, &room)
+            .and_then(|()| grade::measure(&room, args.runs))
+            .and_then(|()| handouts::measure(&room.workshop, args.runs))
+    };
     headline("Destroy");
     // Also when measuring failed: nothing may be left.
     let (seconds, _) = timed(
         room.command("destroy")
-            .arg("--yes")
+            .args(["--yes", "--no-collect"])
             .stdout(Stdio::null())
             .stderr(Stdio::null()),
     )?;

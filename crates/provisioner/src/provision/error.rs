@@ -36,6 +36,10 @@ pub enum ProvisionError {
         /// The word that was given.
         word: String,
     },
+    /// Nothing can be collected.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Collect(Box<crate::collect::CollectError>),
     /// Files for OpenSSH could not be written.
     #[error("cannot write the files for ssh")]
     SshFiles {

@@ -161,6 +161,61 @@ pub fn read(inventory: &Path) -> Result<Option<State>, WorkplaceError> {
     }
 }
 
+/// Which of the hosts that have had a word, one after the other, is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Life {
+    /// How often one was to be taken down before.
+    pub number: u32,
+    /// Whether it was ever verified.
+    pub ready: bool,
+}
+
+impl Life {
+    /// Whether it is made in the place of another, and nobody was given it yet.
+    pub fn is_being_made(self) -> bool {
+        self.number > 0 && !self.ready
+    }
+
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Intent {
+                effect: Effect::Destroy,
+                ..
+            } => self.number += 1,
+            Event::Done {
+                effect: Effect::Destroy,
+                ..
+            } => self.ready = false,
+            Event::Done {
+                effect: Effect::Configure,
+                ..
+            } => self.ready = true,
+            _ => {}
+        }
+    }
+}
+
+/// The life of each host, by word, of the workshop of the inventory at `inventory`.
+///
+/// # Errors
+/// [`WorkplaceError::Journal`].
+pub fn lives(inventory: &Path) -> Result<BTreeMap<String, Life>, WorkplaceError> {
+    let mut lives: BTreeMap<String, Life> = BTreeMap::new();
+    let path = folder_of(inventory).join(journal::FILE);
+    let read = journal::read(&path, |event| {
+        if let Event::Intent { host, .. } | Event::Done { host, .. } = event {
+            lives.entry(host.clone()).or_default().apply(event);
+        }
+    });
+    match read {
+        Ok(_) => Ok(lives),
+        Err(JournalError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Ok(lives)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The keys of a workshop, for commands that only look and need not wait for those that change something.
 #[derive(Clone, Debug)]
 pub struct Keys {
@@ -422,6 +477,29 @@ mod tests {
             (mended.failure, mended.unfinished, mended.verified),
             (None, None, true)
         );
+    }
+
+    #[test]
+    fn a_host_in_the_place_of_another_is_told_from_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let inventory = folder.path().join("inventory.yaml");
+        assert_eq!(lives(&inventory).unwrap(), BTreeMap::new());
+        let mut place = Workplace::open(&inventory, "test").unwrap();
+        place.record(assigned("abandon", 0)).unwrap();
+        let mut after = |event| {
+            place.record(event).unwrap();
+            let life = lives(&inventory).unwrap()["abandon"];
+            (life.number, life.is_being_made())
+        };
+        assert_eq!(after(intent(Effect::Create)), (0, false));
+        assert_eq!(after(done(Effect::Create, None)), (0, false));
+        assert_eq!(after(done(Effect::Configure, None)), (0, false));
+        // Not gone yet: whatever is on it is somebody's work.
+        assert_eq!(after(intent(Effect::Destroy)), (1, false));
+        assert_eq!(after(done(Effect::Destroy, None)), (1, true));
+        assert_eq!(after(intent(Effect::Create)), (1, true));
+        assert_eq!(after(done(Effect::Create, None)), (1, true));
+        assert_eq!(after(done(Effect::Configure, None)), (1, false));
     }
 
     #[test]

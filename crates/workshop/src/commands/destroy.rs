@@ -1,14 +1,20 @@
-//! `workshop destroy`: removes what carries this workshop's label, and shows that nothing is left.
+//! `workshop destroy`: brings the work here, removes what carries this workshop's label, and shows that nothing is
+//! left.
 
 use std::io::{BufRead as _, IsTerminal as _};
+use std::path::{Path, PathBuf};
 
 use miette::IntoDiagnostic as _;
-use provisioner::destroy::destroy;
+use provisioner::cloud::WorkshopId;
+use provisioner::collect::folder_of;
+use provisioner::destroy::{Destroyed, destroy, destroy_label, doomed, others};
 use provisioner::inventory::Inventory;
-use provisioner::room::{Condition, room};
+use provisioner::room::Seat;
+use provisioner::state::Role;
 use serde::Serialize;
 
-use super::instructor::{self, InventoryArgs};
+use super::collect;
+use super::instructor::{self, InventoryArgs, PARALLEL};
 use crate::cli::{Outcome, Result};
 use crate::output::Output;
 use crate::progress::Progress;
@@ -22,13 +28,26 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WORD", num_args = 1..)]
     only: Vec<String>,
 
-    /// Do not ask.
+    /// Do not ask, neither for the workshop's name nor whether hosts may go whose work could not be collected.
     #[arg(long, short)]
     yes: bool,
+
+    /// Do not collect the participants' work first.
+    #[arg(long)]
+    no_collect: bool,
+
+    /// Where work is collected, instead of the folder `collected` beside the inventory.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "no_collect")]
+    into: Option<PathBuf>,
+
+    /// Destroy everything with this label, of a workshop whose state is lost; nothing can be collected from it.
+    #[arg(long, value_name = "LABEL", conflicts_with_all = ["only", "into", "no_collect"])]
+    label: Option<WorkshopId>,
 }
 
 #[derive(Serialize)]
 struct Document {
+    collected: Vec<collect::Host>,
     gone: Vec<String>,
     failed: Vec<Failed>,
     left: Vec<String>,
@@ -45,20 +64,61 @@ enum Refused {
     #[error("destroying needs a yes, and nobody can be asked here")]
     #[diagnostic(help("Add --yes."))]
     NobodyToAsk,
-    #[error("that is not the workshop's name: nothing was destroyed")]
-    NotTheName,
+    #[error("that is not {what}: nothing was destroyed")]
+    NotTheName { what: &'static str },
+    #[error("the work on the hosts cannot be collected, so nothing was destroyed")]
+    #[diagnostic(help("mend that, or destroy it with the hosts: --no-collect"))]
+    NotCollected {
+        source: provisioner::collect::CollectError,
+    },
 }
 
 pub(crate) fn run(args: Args, output: &Output) -> Result {
-    if !args.yes {
-        confirm(&args, output)?;
+    if !args.yes && !std::io::stdin().is_terminal() {
+        return Err(Refused::NobodyToAsk.into());
+    }
+    if let Some(label) = &args.label {
+        return by_label(label, &args, output);
+    }
+    let path = &args.inventory.inventory;
+    let seats = instructor::block_on(doomed(path, &args.only))??;
+    // What will be asked for, before anybody waits: without an inventory a workshop is taken down with --yes.
+    let name = if args.yes {
+        None
+    } else {
+        list(&seats, output);
+        Some(Inventory::load(path)?.inventory.workshop.name)
+    };
+    let collected = if args.no_collect {
+        vec![]
+    } else {
+        collect_from(&seats, path, args.into.as_deref(), PARALLEL, output)?
+    };
+    if let Some(name) = name {
+        remark_on_lost(&collected, args.no_collect, output);
+        let question = format!("Type the workshop's name, {name}, to go on:");
+        ask(&question, &name, "the workshop's name", output)?;
     }
     let destroyed = instructor::block_on(async {
         let (events, progress) = Progress::start(*output);
-        let destroyed = destroy(&args.inventory.inventory, &args.only, Some(events)).await;
+        let destroyed = destroy(path, &args.only, Some(events)).await;
         progress.end().await;
         destroyed
     })??;
+    let nothing = destroyed.gone.is_empty() && destroyed.failed.is_empty();
+    let outcome = tell(destroyed, collected, &args, output)?;
+    if nothing && args.only.is_empty() {
+        remark_on_others(&args, output)?;
+    }
+    Ok(outcome)
+}
+
+fn tell(
+    destroyed: Destroyed,
+    collected: Vec<collect::Host>,
+    args: &Args,
+    output: &Output,
+) -> Result {
     let left: Vec<String> = destroyed.left.iter().map(ToString::to_string).collect();
     let outcome = if left.is_empty() && destroyed.failed.is_empty() {
         Outcome::Yes
@@ -77,6 +137,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
         output.document(
             "destroy",
             &Document {
+                collected,
                 gone: destroyed.gone,
                 failed,
                 left,
@@ -101,34 +162,120 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
     Ok(outcome)
 }
 
-/// Shows what will go and asks for the workshop's name.
-fn confirm(args: &Args, output: &Output) -> miette::Result<()> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Refused::NobodyToAsk.into());
+fn list(seats: &[Seat], output: &Output) {
+    if seats.is_empty() {
+        output.remark("No hosts; what else carries the workshop's label is removed.");
+        return;
     }
-    let seats = instructor::block_on(room(&args.inventory.inventory))??;
-    let doomed = seats.iter().filter(|seat| {
-        seat.condition != Condition::Absent
-            && (args.only.is_empty() || args.only.contains(&seat.word))
-    });
-    output.remark("This destroys, with all work on them:");
-    for seat in doomed {
+    output.remark("This destroys:");
+    for seat in seats {
         output.remark(format_args!("  {} ({})", seat.word, seat.identity));
     }
-    // A workshop whose inventory is lost or spoilt can still be taken down, with --yes.
-    let name = Inventory::load(&args.inventory.inventory)?
-        .inventory
-        .workshop
-        .name;
-    output.remark(format_args!("Type the workshop's name, {name}, to go on:"));
+}
+
+/// Brings the work here, and says what could not be had. That is no reason to keep a host.
+pub(super) fn collect_from(
+    seats: &[Seat],
+    path: &Path,
+    into: Option<&Path>,
+    parallel: u16,
+    output: &Output,
+) -> miette::Result<Vec<collect::Host>> {
+    let seats: Vec<Seat> = seats
+        .iter()
+        .filter(|seat| seat.role != Role::Builder)
+        .cloned()
+        .collect();
+    if seats.is_empty() {
+        return Ok(vec![]);
+    }
+    let into = into.map_or_else(|| folder_of(path), Path::to_owned);
+    let hosts = instructor::block_on(collect::from(path, &into, seats, parallel, output))?
+        .map_err(|source| Refused::NotCollected { source })?;
+    for host in &hosts {
+        host.remark(output);
+    }
+    let had = hosts.iter().filter(|host| host.error().is_none()).count();
+    output.remark(format_args!(
+        "The work of {had} of {} hosts is in {}",
+        hosts.len(),
+        into.display()
+    ));
+    Ok(hosts)
+}
+
+/// Says which work goes with its host.
+pub(super) fn remark_on_lost(collected: &[collect::Host], no_collect: bool, output: &Output) {
+    let lost: Vec<&str> = collected
+        .iter()
+        .filter(|host| host.error().is_some())
+        .map(collect::Host::word)
+        .collect();
+    if no_collect {
+        output.remark("All work there is lost: it is not collected.");
+    } else if !lost.is_empty() {
+        output.remark(format_args!(
+            "The work on {} could not be collected and is lost with the host.",
+            lost.join(", ")
+        ));
+    }
+}
+
+/// Goes on when somebody types what is wanted.
+pub(super) fn ask(
+    question: &str,
+    wanted: &str,
+    what: &'static str,
+    output: &Output,
+) -> miette::Result<()> {
+    output.remark(question);
     let mut line = String::new();
     std::io::stdin()
         .lock()
         .read_line(&mut line)
         .into_diagnostic()?;
-    if line.trim() == name {
+    if line.trim() == wanted {
         Ok(())
     } else {
-        Err(Refused::NotTheName.into())
+        Err(Refused::NotTheName { what }.into())
     }
+}
+
+/// Where there was nothing to destroy, the state may have been lost.
+fn remark_on_others(args: &Args, output: &Output) -> miette::Result<()> {
+    for (label, hosts) in others(&args.inventory.inventory)? {
+        output.remark(format_args!(
+            "remark: this machine has hosts of another workshop, label {label}: {}. If it was this one and its state is lost: workshop destroy --label {label}",
+            hosts.join(", ")
+        ));
+    }
+    Ok(())
+}
+
+fn by_label(label: &WorkshopId, args: &Args, output: &Output) -> Result {
+    let found = others(&args.inventory.inventory)?;
+    let hosts = found.get(label).ok_or_else(|| {
+        miette::miette!(
+            help = "`workshop destroy` alone destroys this inventory's own workshop",
+            "no other workshop on this machine has the label {label}"
+        )
+    })?;
+    if !args.yes {
+        output.remark(format_args!(
+            "This destroys, with all work on them, the hosts of a workshop that may be somebody else's:"
+        ));
+        for host in hosts {
+            output.remark(format_args!("  {host}"));
+        }
+        let question = format!("Type its label, {label}, to go on:");
+        ask(&question, label.as_str(), "its label", output)?;
+    }
+    let gone = hosts.clone();
+    let left = instructor::block_on(destroy_label(label.clone()))??;
+    let destroyed = Destroyed {
+        gone,
+        failed: vec![],
+        left,
+    };
+    tell(destroyed, vec![], args, output)
 }

@@ -33,6 +33,9 @@ impl InventoryArgs {
     }
 }
 
+/// Hosts that something small is asked of at once, where the inventory need not be read.
+pub(crate) const PARALLEL: u16 = 8;
+
 /// Runs the instructor's asynchronous work. Only these verbs start a runtime.
 pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> miette::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -1,6 +1,7 @@
 //! `workshop provision`: makes every host what the inventory says.
 
-use provisioner::provision;
+use provisioner::inventory::Inventory;
+use provisioner::{HostReport, ProvisionError, provision};
 use serde::Serialize;
 
 use super::instructor::{self, InventoryArgs, Listing};
@@ -42,21 +43,43 @@ struct Host {
 
 pub(crate) fn run(args: Args, output: &Output) -> Result {
     let inventory = args.inventory.load(output)?;
-    let only = args.only;
     let parallel = args.parallel.map(usize::from);
-    let path = args.inventory.inventory.clone();
-    let reports = instructor::block_on(async {
-        let (events, progress) = Progress::start(*output);
-        let options = provisioner::Options {
-            only,
-            parallel,
-            events: Some(events),
-        };
-        let reports = provision(&path, inventory, options).await;
-        progress.end().await;
-        reports
-    })??;
+    let reports = instructor::block_on(work(
+        &args.inventory,
+        inventory,
+        args.only,
+        parallel,
+        output,
+    ))??;
+    tell("provision", reports, &args.inventory, output)
+}
 
+/// Provisions, and shows while it does.
+pub(super) async fn work(
+    args: &InventoryArgs,
+    inventory: Inventory,
+    only: Vec<String>,
+    parallel: Option<usize>,
+    output: &Output,
+) -> std::result::Result<Vec<HostReport>, ProvisionError> {
+    let (events, progress) = Progress::start(*output);
+    let options = provisioner::Options {
+        only,
+        parallel,
+        events: Some(events),
+    };
+    let reports = provision(&args.inventory, inventory, options).await;
+    progress.end().await;
+    reports
+}
+
+/// What became of each host, as the result of `verb`.
+pub(super) fn tell(
+    verb: &str,
+    reports: Vec<HostReport>,
+    args: &InventoryArgs,
+    output: &Output,
+) -> Result {
     let hosts: Vec<Host> = reports
         .into_iter()
         .map(|report| {
@@ -82,7 +105,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
         Outcome::No
     };
     if output.json() {
-        output.document("provision", &Document { hosts })?;
+        output.document(verb, &Document { hosts })?;
         return Ok(outcome);
     }
     let mut table = Listing::new(["word", "address", "participant", "state"]);
@@ -103,11 +126,11 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
     if failed.is_empty() {
         output.remark(format_args!(
             "A participant logs in with:  ssh -F {} -i THEIR-KEY WORD",
-            args.inventory.ssh_config().display()
+            args.ssh_config().display()
         ));
     } else {
         output.remark(format_args!(
-            "{} of {} hosts failed; run `workshop provision` again to go on.",
+            "{} of {} hosts failed; run `workshop {verb}` again to go on.",
             failed.len(),
             hosts.len()
         ));

@@ -65,7 +65,9 @@ fn a_run_killed_at_any_moment_is_finished_by_the_next() {
 
         // Taking it down may be cut off as well.
         let moment = random.within(taking_down);
-        let killed = workshop.start(&["destroy", "--yes"]).killed_after(moment);
+        let killed = workshop
+            .start(&["destroy", "--yes", "--no-collect"])
+            .killed_after(moment);
         says(&format!(
             "{round}: destroy killed after {moment:.2?}{}",
             if killed { "" } else { " (it had ended)" }

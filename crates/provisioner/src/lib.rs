@@ -21,6 +21,7 @@ pub mod packages;
 pub mod participants;
 pub mod plan;
 mod provision;
+pub mod register;
 pub mod room;
 pub mod run;
 pub mod ssh_files;

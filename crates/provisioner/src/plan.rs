@@ -76,7 +76,8 @@ pub enum PlanError {
 /// written, and `there` is not looked up but given.
 ///
 /// Whoever has a word and a place in `state` keeps both, and nobody else ever gets them: a card that was
-/// printed stays true, and a host's address leads to no other host than it did yesterday.
+/// printed stays true, and a host's address leads to no other host than it did yesterday. Only a spare changes
+/// hands: a participant who is new gets one that is ready, with its word, and another spare takes its place.
 ///
 /// # Errors
 /// [`PlanError`], when there are too many hosts. Nothing has to be taken back then.
@@ -95,11 +96,19 @@ pub fn plan(
         .iter()
         .map(|(role, identity)| key(*role, identity))
         .collect();
-    let known: BTreeMap<String, Word> = state
+    let mut known: BTreeMap<String, Word> = state
         .hosts
         .iter()
         .filter_map(|(name, host)| Some((key(host.role, &host.identity), name.parse().ok()?)))
         .collect();
+    let mut spares = ready_spares(state, there);
+    for (role, identity) in &wanted {
+        let walk_in = *role == Role::Participant && !known.contains_key(&key(*role, identity));
+        if let Some((spare, word)) = walk_in.then(|| spares.next()).flatten() {
+            known.remove(&key(Role::Spare, &spare));
+            known.insert(key(*role, identity), word);
+        }
+    }
     let words = names::assign(
         &inventory.workshop.name,
         keys.iter().map(String::as_str),
@@ -112,6 +121,7 @@ pub fn plan(
     for ((role, identity), key) in wanted.iter().zip(&keys) {
         let name = words[key].to_string();
         let record = state.hosts.get(&name);
+        let new = record.is_none_or(|record| (record.role, &record.identity) != (*role, identity));
         let index = match record {
             Some(record) => record.index,
             None => (0..BUILDER_INDEX)
@@ -125,7 +135,7 @@ pub fn plan(
         let action = match there.iter().find(|host| host.name == name) {
             None => Action::Create,
             Some(host) if !host.running => Action::Start,
-            Some(_) if record.is_some_and(|record| record.verified) => Action::Check,
+            Some(_) if !new && record.is_some_and(|record| record.verified) => Action::Check,
             Some(_) => Action::Finish,
         };
         plan.push(PlannedHost {
@@ -133,7 +143,7 @@ pub fn plan(
             role: *role,
             identity: identity.clone(),
             index,
-            new: record.is_none(),
+            new,
             action,
         });
     }
@@ -153,6 +163,21 @@ pub fn plan(
         });
     }
     Ok(plan)
+}
+
+/// The spares that somebody could work on at once, in the subnet's order: whose they were, and their words.
+fn ready_spares(state: &State, there: &[HostStatus]) -> impl Iterator<Item = (String, Word)> {
+    let runs = |name: &str| there.iter().any(|host| host.name == name && host.running);
+    let mut spares: Vec<(u8, String, Word)> = state
+        .hosts
+        .iter()
+        .filter(|(name, host)| host.role == Role::Spare && host.verified && runs(name))
+        .filter_map(|(name, host)| Some((host.index, host.identity.clone(), name.parse().ok()?)))
+        .collect();
+    spares.sort_by_key(|(index, _, _)| *index);
+    spares
+        .into_iter()
+        .map(|(_, identity, word)| (identity, word))
 }
 
 /// A participant may be called `spare 1`; the role keeps the two apart.
@@ -331,6 +356,50 @@ mod tests {
             .remove(0);
         assert_ne!(again.name, eve.name);
         assert_ne!(again.index, eve.index);
+    }
+
+    #[test]
+    fn who_walks_in_gets_a_spare_that_is_ready() {
+        let mut state = State::default();
+        let first = plan(&inventory(&["Ada"], 3), &state, &[]).unwrap();
+        assign(&mut state, &first);
+        let spare = |n: u8| of(&first, Role::Spare, &format!("spare {n}")).clone();
+        // The first does not run, the second was not verified.
+        for host in &first {
+            let ready = host.name != spare(2).name;
+            state.hosts.get_mut(&host.name).unwrap().verified = ready;
+        }
+        let there: Vec<HostStatus> = first
+            .iter()
+            .map(|host| exists(&host.name, host.name != spare(1).name))
+            .collect();
+
+        let inventory = inventory(&["Ada", "Bob", "Cyd"], 3);
+        let second = plan(&inventory, &state, &there).unwrap();
+        let bob = of(&second, Role::Participant, "Bob");
+        assert_eq!(
+            (bob.name.as_str(), bob.index, bob.new, bob.action),
+            (spare(3).name.as_str(), spare(3).index, true, Action::Finish)
+        );
+        // There is no second one, so Cyd's is made; and so is a spare in place of Bob's.
+        let cyd = of(&second, Role::Participant, "Cyd");
+        assert!(first.iter().all(|host| host.name != cyd.name));
+        let third = of(&second, Role::Spare, "spare 3");
+        assert_eq!((third.new, third.action), (true, Action::Create));
+        assert_ne!(third.name, spare(3).name);
+        // Nobody else's changes.
+        assert_eq!(of(&second, Role::Spare, "spare 1").name, spare(1).name);
+        assert_eq!(of(&second, Role::Participant, "Ada").name, first[0].name);
+        assert!(!of(&second, Role::Participant, "Ada").new);
+
+        // Written down, it stays so.
+        for host in second.iter().filter(|host| host.new) {
+            state.hosts.remove(&host.name);
+        }
+        assign(&mut state, &second);
+        let again = plan(&inventory, &state, &there).unwrap();
+        assert!(again.iter().all(|host| !host.new));
+        assert_eq!(of(&again, Role::Participant, "Bob").name, spare(3).name);
     }
 
     #[test]

@@ -38,7 +38,6 @@ impl Output {
         Self { json, lines: false }
     }
 
-    #[cfg(target_os = "linux")]
     /// With each JSON document on a line of its own, for a verb that prints several.
     pub(crate) fn lines(self) -> Self {
         Self {

@@ -20,6 +20,7 @@ mod participant;
 pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod provision;
+pub(crate) mod register;
 pub(crate) mod reset;
 pub(crate) mod show;
 pub(crate) mod ssh;

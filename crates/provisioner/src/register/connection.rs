@@ -37,6 +37,8 @@ pub(super) struct Connection {
     key: Option<PublicKey>,
     /// What was offered and is not taken, by the kind's name.
     refused: Vec<String>,
+    /// The last key that would be taken, before anybody has signed with it.
+    unproved: Option<PublicKey>,
     channel: Option<ChannelId>,
     input: Option<mpsc::Sender<Input>>,
     columns: watch::Sender<Option<u16>>,
@@ -52,6 +54,7 @@ impl Connection {
             place: Arc::new(place),
             key: None,
             refused: vec![],
+            unproved: None,
             channel: None,
             input: None,
             columns: watch::channel(None).0,
@@ -75,14 +78,30 @@ impl Connection {
         what: &str,
         session: &mut Session,
     ) -> Result<(), russh::Error> {
-        session.channel_success(channel)?;
         let text = format!(
             "{what} cannot be had here: this server is for joining only. Run ssh without a command.\n"
         );
-        session.extended_data(channel, STDERR, text.into_bytes())?;
+        self.hang_up(channel, Some(STDERR), text, session)
+    }
+
+    /// The only thing that is said in a channel.
+    fn hang_up(
+        &self,
+        channel: ChannelId,
+        stream: Option<u32>,
+        text: String,
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        session.channel_success(channel)?;
+        match stream {
+            Some(stream) => session.extended_data(channel, stream, text.into_bytes())?,
+            None => session.data(channel, text.into_bytes())?,
+        }
         session.exit_status_request(channel, 1)?;
         session.eof(channel)?;
-        session.close(channel)
+        session.close(channel)?;
+        self.place.leaves();
+        Ok(())
     }
 
     fn start(&mut self, channel: ChannelId, key: PublicKey, session: &Session) {
@@ -135,7 +154,7 @@ impl Connection {
     }
 }
 
-/// The ways in that are offered. The second one only carries a message to whoever has no key for the first.
+/// The ways in that are offered. The second one leads to a message for whoever has no key for the first.
 pub(super) fn methods() -> MethodSet {
     MethodSet::from(&[MethodKind::PublicKey, MethodKind::KeyboardInteractive][..])
 }
@@ -157,9 +176,11 @@ impl Handler for Connection {
         if *offer.algorithm != Algorithm::Ed25519 {
             return Ok(self.refuse(offer.public_key.algorithm().as_str()));
         }
-        Ok(match ed25519(offer.public_key) {
-            Some(_) => Auth::Accept,
-            None => self.refuse("a damaged ssh-ed25519"),
+        self.unproved = ed25519(offer.public_key);
+        Ok(if self.unproved.is_some() {
+            Auth::Accept
+        } else {
+            self.refuse("a damaged ssh-ed25519")
         })
     }
 
@@ -183,29 +204,20 @@ impl Handler for Connection {
         certificate: &russh::keys::Certificate,
     ) -> Result<Auth, Self::Error> {
         // OpenSSH offers the key without its certificate next.
+        self.unproved = None;
         let kind = certificate.algorithm().as_str().to_owned();
         Ok(self.refuse(&format!("a certificate of a {kind} key")))
     }
 
-    /// OpenSSH comes here when it has offered all its keys.
+    /// OpenSSH comes here when it has offered all its keys. Whoever it is gets in without one, to read in any client
+    /// and at any log level how a key is made; nothing else is said to them.
     async fn auth_keyboard_interactive<'a>(
         &'a mut self,
         _user: &str,
         _submethods: &str,
-        response: Option<Response<'a>>,
+        _response: Option<Response<'a>>,
     ) -> Result<Auth, Self::Error> {
-        if response.is_some() {
-            // Once is enough: without this method among what is left, the client does not come again.
-            return Ok(Auth::Reject {
-                proceed_with_methods: Some(MethodSet::from(&[MethodKind::PublicKey][..])),
-                partial_success: false,
-            });
-        }
-        Ok(Auth::Partial {
-            name: self.workshop.clone().into(),
-            instructions: text::no_key(&self.refused).into(),
-            prompts: (&[][..]).into(),
-        })
+        Ok(Auth::Accept)
     }
 
     async fn channel_open_session(
@@ -264,9 +276,23 @@ impl Handler for Connection {
         channel: ChannelId,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        let Some(key) = self.key.clone().filter(|_| self.input.is_none()) else {
+        if self.input.is_some() {
             self.bear()?;
             return session.channel_failure(channel);
+        }
+        let Some(key) = self.key.clone() else {
+            self.bear()?;
+            let mut text = text::no_key(
+                &self.refused,
+                self.unproved
+                    .as_ref()
+                    .map(PublicKey::fingerprint)
+                    .as_deref(),
+            );
+            if self.columns.borrow().is_some() {
+                text = text.replace('\n', "\r\n");
+            }
+            return self.hang_up(channel, None, text, session);
         };
         session.channel_success(channel)?;
         self.start(channel, key, session);

@@ -15,7 +15,16 @@ pub(super) fn banner(workshop: &str) -> String {
 }
 
 /// To whoever has no key that is taken.
-pub(super) fn no_key(refused: &[String]) -> String {
+///
+/// `unproved` is the fingerprint of a key that would be taken, and that they did not sign with.
+pub(super) fn no_key(refused: &[String], unproved: Option<&str>) -> String {
+    if let Some(fingerprint) = unproved {
+        return format!(
+            "\nYou cannot join yet: your ssh offered the key {fingerprint}, and then did not use it.\n\
+             Was its passphrase right, and did the agent allow it? Run the same ssh command again.\n\
+             Or make another key, and name it:\n\n    {MAKE} -f FILE\n    ssh -i FILE ... (the rest as before)\n\n"
+        );
+    }
     let mut text = String::from("\nYou cannot join yet: none of your keys is an ed25519 key.\n");
     if !refused.is_empty() {
         text.push_str(&format!("What your ssh offered: {}.\n", refused.join(", ")));

@@ -20,6 +20,7 @@ mod hosts {
     mod monitor;
     mod participant;
     mod refused;
+    mod register;
     mod task2;
     mod task3;
     mod task4;

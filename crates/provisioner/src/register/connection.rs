@@ -107,6 +107,7 @@ impl Connection {
     fn start(&mut self, channel: ChannelId, key: PublicKey, session: &Session) {
         let (sender, input) = mpsc::channel(UNREAD);
         self.input = Some(sender);
+        self.place.talks();
         let (place, waiting) = (Arc::clone(&self.place), Arc::clone(&self.place));
         let dialog = Dialog {
             desk: Arc::clone(&self.desk),

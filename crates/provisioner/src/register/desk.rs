@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::error::{RegisterError, StoreError};
 use super::event::{Applicant, Event};
-use super::hosts::{Seat, Seats};
+use super::hosts::{Seat, Seats, read_seats};
 use super::store::{Answer, Request, Store};
 use crate::inventory::edit::{self, Addition, EditError, Written};
 use crate::inventory::{Inventory, Participant, naming};
@@ -19,6 +19,12 @@ use crate::participants::PublicKey;
 
 /// Requests that nobody has answered: more than any class, and few enough for a file that is written each time.
 const MAX_OPEN: usize = 1000;
+
+/// As many of them from one address as a class may have: whoever makes up more keys does not fill the list.
+const MAX_OPEN_FROM: usize = 300;
+
+/// People who were refused and are told so. The oldest are forgotten.
+const MAX_REFUSED: usize = 1000;
 
 /// How somebody with a key stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,7 +121,8 @@ impl Desk {
             store,
             requests,
             people,
-            seats: Seats::default(),
+            // Who had a host before this run is not told anew.
+            seats: read_seats(inventory)?,
         };
         inner.reconcile();
         Ok(Self {
@@ -151,7 +158,6 @@ impl Desk {
     /// The name as it would be written down, if nobody else has it.
     pub(super) fn check_name(&self, name: &str, key: &PublicKey) -> Result<String, AskError> {
         let name = valid(naming::person_name(name))?;
-        // Every participant needs initials, and `A1` has only one letter but that is enough.
         self.inner().is_free(&name, key)?;
         Ok(name)
     }
@@ -174,12 +180,12 @@ impl Desk {
                 return Ok(());
             }
             inner.is_free(&name, key)?;
-            let open = inner.requests.iter();
-            if open
-                .filter(|request| request.answer == Answer::None)
-                .count()
-                >= MAX_OPEN
-            {
+            let open = || {
+                let requests = inner.requests.iter();
+                requests.filter(|request| request.answer == Answer::None)
+            };
+            let open_from = open().filter(|request| request.from == from).count();
+            if open().count() >= MAX_OPEN || open_from >= MAX_OPEN_FROM {
                 return Err(AskError::TooMany);
             }
             let number = inner.requests.iter().map(|request| request.number).max();
@@ -285,6 +291,7 @@ impl Desk {
                 for request in requests.iter_mut().filter(|one| one.number == number) {
                     request.answer = answer;
                 }
+                forget_refused(requests);
             })?;
         }
         let applicant = request.applicant();
@@ -423,6 +430,18 @@ impl Inner {
             })
             .map(|person| person.name.as_str())
     }
+}
+
+/// Keeps the list of those who were refused from growing for ever.
+fn forget_refused(requests: &mut Vec<Request>) {
+    let refused = requests.iter();
+    let refused = refused.filter(|request| request.answer == Answer::Refused);
+    let mut surplus = refused.count().saturating_sub(MAX_REFUSED);
+    requests.retain(|request| {
+        let goes = surplus > 0 && request.answer == Answer::Refused;
+        surplus -= usize::from(goes);
+        !goes
+    });
 }
 
 impl Request {

@@ -52,7 +52,7 @@ pub(super) struct Access {
 }
 
 /// Reads whose host is where. Blocks on the disk.
-fn read_seats(inventory: &Path) -> Result<Seats, WorkplaceError> {
+pub(super) fn read_seats(inventory: &Path) -> Result<Seats, WorkplaceError> {
     let folder = state::folder_of(inventory);
     let state = state::read(inventory)?.unwrap_or_default();
     let mut seats = BTreeMap::new();
@@ -171,8 +171,8 @@ enum Done {
     Something,
 }
 
-/// One step of it. `failed` are hosts that did not come to be, and how often: a run that fails for good must not be
-/// begun again without end.
+/// One step of it. `failed` are hosts that are not ready after a run, and how often: one that fails for good must not
+/// be begun again without end.
 async fn serve(
     desk: &Desk,
     wishes: &Wishes,
@@ -213,24 +213,19 @@ async fn serve(
         parallel: None,
         events: wishes.jobs.clone(),
     };
-    let reports = provision(&wishes.inventory, inventory, options).await?;
-    for report in reports {
-        let word = report.host.name.clone();
-        match &report.result {
-            Err(failure) => {
-                *failed.entry(word).or_default() += 1;
-                desk.tell(Event::Trouble {
-                    message: failure.message.clone(),
-                    hint: failure.hint.clone(),
-                });
-            }
-            Ok(_) => {
-                failed.remove(&word);
-            }
+    for report in provision(&wishes.inventory, inventory, options).await? {
+        *failed.entry(report.host.name.clone()).or_default() += 1;
+        if let Err(failure) = report.result {
+            desk.tell(Event::Trouble {
+                message: failure.message,
+                hint: failure.hint,
+            });
         }
     }
     let path = wishes.inventory.clone();
     desk.set_seats(blocking(move || read_seats(&path)).await?);
+    let without = desk.without_host();
+    failed.retain(|word, _| without.values().flatten().any(|other| other == word));
     Ok(Done::Something)
 }
 

@@ -235,11 +235,20 @@ impl Place {
                 entry.phase = Phase::Typing;
                 entry.since = Instant::now();
                 entry.key = Some(*key);
-                entry.leash.send_replace(Leash {
-                    until: Instant::now() + JOINED,
-                    why: None,
-                });
             }
+        }
+    }
+
+    /// A conversation begins, and may last.
+    pub(super) fn talks(&self) {
+        if let Some(entry) = self.limits.crowd().entries.get_mut(&self.id) {
+            entry.leash.send_if_modified(|leash| {
+                let may_stay = leash.why.is_none();
+                if may_stay {
+                    leash.until = Instant::now() + JOINED;
+                }
+                may_stay
+            });
         }
     }
 

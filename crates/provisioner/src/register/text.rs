@@ -62,51 +62,59 @@ pub(super) fn standing(standing: &Standing) -> (String, Option<u32>) {
         ),
         Standing::Waiting { name, initials } => (
             format!(
-                "{name} ({initials}), you asked to join. The instructor has to let you in; you read it here then.\n\
-                 You may also leave with Ctrl-C and come back at any time with the same command.\n"
+                "{}, you asked to join. The instructor has to let you in; you read it here then.\n{LEAVE}",
+                who(name, initials)
             ),
             None,
         ),
         Standing::Refused { name } => (
-            format!("{name}, the instructor did not let you in. Please talk to them.\n"),
+            format!(
+                "{}, the instructor did not let you in. Please talk to them.\n",
+                isolated(name)
+            ),
             Some(1),
         ),
         Standing::In {
             name,
             initials,
-            seat: None,
-        } => (
-            format!(
-                "{name} ({initials}), you are in. Your server's word comes as soon as it is chosen.\n"
-            ),
-            None,
-        ),
-        Standing::In {
-            name,
-            initials,
-            seat: Some(seat),
-        } => match &seat.access {
-            None => (
-                format!(
-                    "{name} ({initials}), you are in. Your server is called: {}\n\
-                     It is not ready yet; you read it here then. You may also leave with Ctrl-C and come back.\n",
-                    seat.word
+            seat,
+        } => {
+            let who = who(name, initials);
+            match seat.as_ref().map(|seat| (&seat.word, &seat.access)) {
+                None => (
+                    format!(
+                        "{who}, you are in. Your server's word comes as soon as it is chosen.\n"
+                    ),
+                    None,
                 ),
-                None,
-            ),
-            Some(access) => (ready(name, initials, &seat.word, access), Some(0)),
-        },
+                Some((word, None)) => (
+                    format!(
+                        "{who}, you are in. Your server is called: {word}\n\
+                         It is not ready yet; you read it here then.\n{LEAVE}"
+                    ),
+                    None,
+                ),
+                Some((word, Some(access))) => (ready(&who, word, access), Some(0)),
+            }
+        }
     }
 }
 
-fn ready(name: &str, initials: &str, word: &str, access: &Access) -> String {
+const LEAVE: &str =
+    "You may also leave with Ctrl-C and come back at any time with the same command.\n";
+
+fn who(name: &str, initials: &str) -> String {
+    format!("{} ({})", isolated(name), isolated(initials))
+}
+
+fn ready(who: &str, word: &str, access: &Access) -> String {
     let Access {
         address,
         fingerprint,
         host_key,
     } = access;
     format!(
-        "{name} ({initials}), your server is ready.\n\n    \
+        "{who}, your server is ready.\n\n    \
          word      {word}\n    \
          address   {address}\n    \
          log in    ssh {USER}@{address}\n    \

@@ -14,7 +14,7 @@ pub type Answers = BTreeMap<String, Answer>;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Answer {
-    /// What was given on the command line word by word, in the file item by item.
+    /// What was given on the command line word by word, in the file item by item; none has more than one line.
     pub items: Vec<String>,
 }
 
@@ -64,9 +64,9 @@ impl Answer {
                 continue;
             }
             let item = clean(item.as_ref())?;
-            if !item.is_empty() {
-                kept.push(item);
-            }
+            // `"$(command)"` is one word of several lines. In the file they become items, so they are here too.
+            let lines = item.lines().map(str::trim).filter(|line| !line.is_empty());
+            kept.extend(lines.map(str::to_owned));
         }
         if too_long {
             return Err(Refused::TooLong { bytes });
@@ -96,7 +96,7 @@ impl Answer {
 
     /// All of it, item by line.
     pub fn lines(&self) -> impl Iterator<Item = &str> {
-        self.items.iter().flat_map(|item| item.lines())
+        self.items.iter().map(String::as_str)
     }
 
     /// At most `width` characters of it, for messages.

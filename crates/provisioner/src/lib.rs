@@ -7,7 +7,8 @@
 //! The way through it: [`inventory::Inventory::load`] reads what is wanted, [`plan::plan`] compares it with
 //! what [`state`] and the provider in [`cloud`] know, [`provision()`] makes the hosts and takes each through
 //! its [`steps`] (which [`run`] gathers and changes over a [`host::Ssh`]), with the software that [`nix`]
-//! has built once. [`room::room`] and [`doctor::doctor`] look at the result, [`destroy::destroy`] ends it.
+//! has built once. [`roster::roster`] tells what stands on a card, [`room::room`] and
+//! [`doctor::doctor`] look at the result, [`rehearsal::rehearse`] tries its tasks, [`destroy::destroy`] ends it.
 
 pub mod cloud;
 pub mod destroy;
@@ -22,12 +23,15 @@ pub mod participants;
 pub mod plan;
 mod provision;
 pub mod register;
+pub mod rehearsal;
 pub mod room;
+pub mod roster;
 pub mod run;
 pub mod ssh_files;
 pub mod state;
 pub mod step;
 pub mod steps;
 mod suggest;
+pub mod visit;
 
 pub use provision::{Failure, HostReport, Options, ProvisionError, provision};

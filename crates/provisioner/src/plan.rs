@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::cloud::HostStatus;
 use crate::inventory::Inventory;
 use crate::names::{self, NotEnoughWords, Word};
-use crate::state::{Role, State};
+use crate::state::{HostRecord, Role, State};
 
 /// The builder's name. It is no BIP39 word, so no participant can have it.
 pub const BUILDER: &str = "builder";
@@ -86,40 +86,17 @@ pub fn plan(
     state: &State,
     there: &[HostStatus],
 ) -> Result<Vec<PlannedHost>, PlanError> {
-    let wanted: Vec<(Role, String)> = inventory
-        .participants
-        .iter()
-        .map(|person| (Role::Participant, person.name.clone()))
-        .chain((1..=inventory.hosts.spare).map(|n| (Role::Spare, format!("spare {n}"))))
-        .collect();
-    let keys: Vec<String> = wanted
-        .iter()
-        .map(|(role, identity)| key(*role, identity))
-        .collect();
-    let mut known: BTreeMap<String, Word> = state
-        .hosts
-        .iter()
-        .filter_map(|(name, host)| Some((key(host.role, &host.identity), name.parse().ok()?)))
-        .collect();
-    let mut spares = ready_spares(state, there);
-    for (role, identity) in &wanted {
-        let walk_in = *role == Role::Participant && !known.contains_key(&key(*role, identity));
-        if let Some((spare, word)) = walk_in.then(|| spares.next()).flatten() {
-            known.remove(&key(Role::Spare, &spare));
-            known.insert(key(*role, identity), word);
-        }
-    }
-    let words = names::assign(
-        &inventory.workshop.name,
-        keys.iter().map(String::as_str),
-        &known,
-        &BTreeSet::new(),
-    )?;
-
+    let wanted = words(inventory, state)?;
+    let known = known(state);
     let mut taken: BTreeSet<u8> = state.hosts.values().map(|host| host.index).collect();
     let mut plan = Vec::new();
-    for ((role, identity), key) in wanted.iter().zip(&keys) {
-        let name = words[key].to_string();
+    for Wanted {
+        role,
+        identity,
+        word,
+    } in &wanted
+    {
+        let name = word.to_string();
         let record = state.hosts.get(&name);
         let new = record.is_none_or(|record| (record.role, &record.identity) != (*role, identity));
         let index = match record {
@@ -128,7 +105,10 @@ pub fn plan(
                 .find(|index| !taken.contains(index))
                 .ok_or_else(|| PlanError::Addresses {
                     wanted: wanted.len(),
-                    gone: known.keys().filter(|key| !keys.contains(key)).count(),
+                    gone: known
+                        .values()
+                        .filter(|word| wanted.iter().all(|wanted| wanted.word != **word))
+                        .count(),
                 })?,
         };
         taken.insert(index);
@@ -165,19 +145,84 @@ pub fn plan(
     Ok(plan)
 }
 
-/// The spares that somebody could work on at once, in the subnet's order: whose they were, and their words.
-fn ready_spares(state: &State, there: &[HostStatus]) -> impl Iterator<Item = (String, Word)> {
-    let runs = |name: &str| there.iter().any(|host| host.name == name && host.running);
-    let mut spares: Vec<(u8, String, Word)> = state
+/// A host that the inventory asks for, and its word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// What it is for.
+    pub role: Role,
+    /// A participant's name, or `spare 1`.
+    pub identity: String,
+    /// The recorded word, or the one that the first run would record.
+    pub word: Word,
+}
+
+/// The hosts that the inventory asks for, in its order, spares last.
+///
+/// # Errors
+/// When there are more of them than words.
+pub fn words(inventory: &Inventory, state: &State) -> Result<Vec<Wanted>, NotEnoughWords> {
+    let wanted: Vec<(Role, String)> = inventory
+        .participants
+        .iter()
+        .map(|person| (Role::Participant, person.name.clone()))
+        .chain((1..=inventory.hosts.spare).map(|n| (Role::Spare, format!("spare {n}"))))
+        .collect();
+    let keys: Vec<String> = wanted
+        .iter()
+        .map(|(role, identity)| key(*role, identity))
+        .collect();
+    let mut known = known(state);
+    give_spares(&mut known, &wanted, state);
+    let words = names::assign(
+        &inventory.workshop.name,
+        keys.iter().map(String::as_str),
+        &known,
+        &BTreeSet::new(),
+    )?;
+    Ok(wanted
+        .into_iter()
+        .zip(keys)
+        .filter_map(|((role, identity), key)| {
+            Some(Wanted {
+                role,
+                identity,
+                word: *words.get(&key)?,
+            })
+        })
+        .collect())
+}
+
+/// The words that the state knows, by whose they are.
+fn known(state: &State) -> BTreeMap<String, Word> {
+    state
         .hosts
         .iter()
-        .filter(|(name, host)| host.role == Role::Spare && host.verified && runs(name))
-        .filter_map(|(name, host)| Some((host.index, host.identity.clone(), name.parse().ok()?)))
+        .filter_map(|(name, host)| Some((key(host.role, &host.identity), name.parse().ok()?)))
+        .collect()
+}
+
+/// Gives those who are new a spare that was made for such as them, the first in the subnet first: whoever walks in
+/// has a host at once, with its word. From the journal alone, so that a card and a run say the same.
+fn give_spares(known: &mut BTreeMap<String, Word>, wanted: &[(Role, String)], state: &State) {
+    let is_ready =
+        |host: &HostRecord| host.role == Role::Spare && host.verified && host.address.is_some();
+    let mut spares: Vec<(u8, &str, Word)> = state
+        .hosts
+        .iter()
+        .filter(|(_, host)| is_ready(host))
+        .filter_map(|(name, host)| Some((host.index, host.identity.as_str(), name.parse().ok()?)))
         .collect();
     spares.sort_by_key(|(index, _, _)| *index);
-    spares
-        .into_iter()
-        .map(|(_, identity, word)| (identity, word))
+    let new: Vec<String> = wanted
+        .iter()
+        .filter(|(role, _)| *role == Role::Participant)
+        .map(|(role, identity)| key(*role, identity))
+        .filter(|key| !known.contains_key(key))
+        .collect();
+    for (key_of_person, (_, spare, word)) in new.into_iter().zip(spares) {
+        known.remove(&key(Role::Spare, spare));
+        known.insert(key_of_person, word);
+    }
 }
 
 /// A participant may be called `spare 1`; the role keeps the two apart.
@@ -364,15 +409,13 @@ mod tests {
         let first = plan(&inventory(&["Ada"], 3), &state, &[]).unwrap();
         assign(&mut state, &first);
         let spare = |n: u8| of(&first, Role::Spare, &format!("spare {n}")).clone();
-        // The first does not run, the second was not verified.
+        // The first was not verified, the second is not there any more.
         for host in &first {
-            let ready = host.name != spare(2).name;
-            state.hosts.get_mut(&host.name).unwrap().verified = ready;
+            let record = state.hosts.get_mut(&host.name).unwrap();
+            record.verified = host.name != spare(1).name;
+            record.address = (host.name != spare(2).name).then_some([10, 231, 7, 10].into());
         }
-        let there: Vec<HostStatus> = first
-            .iter()
-            .map(|host| exists(&host.name, host.name != spare(1).name))
-            .collect();
+        let there: Vec<HostStatus> = first.iter().map(|host| exists(&host.name, true)).collect();
 
         let inventory = inventory(&["Ada", "Bob", "Cyd"], 3);
         let second = plan(&inventory, &state, &there).unwrap();
@@ -387,6 +430,11 @@ mod tests {
         let third = of(&second, Role::Spare, "spare 3");
         assert_eq!((third.new, third.action), (true, Action::Create));
         assert_ne!(third.name, spare(3).name);
+        // Whoever prints cards finds the same.
+        for wanted in words(&inventory, &state).unwrap() {
+            let host = of(&second, wanted.role, &wanted.identity);
+            assert_eq!(host.name, wanted.word.to_string());
+        }
         // Nobody else's changes.
         assert_eq!(of(&second, Role::Spare, "spare 1").name, spare(1).name);
         assert_eq!(of(&second, Role::Participant, "Ada").name, first[0].name);

@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod diagnostic;
 mod gather;
+mod grade;
 #[cfg(target_os = "linux")]
 mod live;
 #[cfg(target_os = "linux")]
@@ -15,6 +16,8 @@ mod nss;
 mod output;
 mod participant;
 mod progress;
+mod rehearsal;
+mod room;
 
 fn main() -> std::process::ExitCode {
     cli::run()

@@ -15,16 +15,20 @@ mod hosts {
     mod desk;
     mod flow;
     mod footprint;
+    mod grade;
+    mod handouts;
     mod inventory;
     mod killed;
     mod monitor;
     mod participant;
     mod refused;
     mod register;
+    mod rehearse;
     mod task2;
     mod task3;
     mod task4;
     mod task5;
     mod terminal;
+    mod trace;
     mod workshop;
 }

@@ -19,7 +19,7 @@ pub(crate) struct Assigned {
     pub(crate) exists: bool,
 }
 
-/// Gives every participant a word, as the next `provision` would, and writes that down. Spares that run go first.
+/// Gives every participant a word, as the next `provision` would, and writes that down. Spares that are ready go first.
 ///
 /// # Errors
 /// [`ProvisionError`]; another run holds the workshop, for one.

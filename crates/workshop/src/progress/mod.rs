@@ -49,7 +49,7 @@ impl Progress {
 }
 
 /// Whether standard error is a terminal that can be drawn on.
-fn is_terminal() -> bool {
+pub(crate) fn is_terminal() -> bool {
     // TERM=dumb is a terminal that cannot move its cursor.
     std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }

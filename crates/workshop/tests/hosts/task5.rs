@@ -1,7 +1,5 @@
-//! Task 5 on a real host: every right patch passes and every wrong one fails for its own reason, and a check that
-//! is interrupted leaves nothing.
-//!
-//! The patches are applied to the participant's tree and taken back, each built incrementally.
+//! Task 5 on a real host: a check that is interrupted leaves nothing. Right and wrong patches are rehearsed
+//! (`rehearse.rs`).
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -17,52 +15,6 @@ use super::workshop::eventually;
 
 const FOLDER: &str = "/tmp/workshop-task5-test";
 const BUILD: &str = "cmake --build build --target bitcoind";
-
-/// One of each kind, for a run of all tests; each takes a build of ten seconds. `every_patch` takes the rest.
-const FEW: [&str; 8] = [
-    "right/reference",
-    "right/another-file",
-    "wrong/if-false",
-    "wrong/uncalled-and-kept",
-    "wrong/one-for-both",
-    "wrong/signal-alone",
-    "wrong/no-semaphore",
-    "wrong/not-built",
-];
-
-#[test]
-fn a_few_patches_are_judged_as_they_deserve() {
-    judge_patches(&Desk::open(), |solution| FEW.contains(&solution.name));
-}
-
-#[test]
-#[ignore = "takes ten minutes: each of the 33 patches is built"]
-fn every_patch_is_judged_as_it_deserves() {
-    let wanted = std::env::var("WORKSHOP_ONLY").unwrap_or_default();
-    judge_patches(&Desk::open(), |solution| solution.name.contains(&wanted));
-}
-
-fn judge_patches(desk: &Desk, wanted: impl Fn(&Solution) -> bool) {
-    let tree = Tree::of(desk);
-    // Before anything is added, the task is not passed.
-    let verdict = check(desk, "").unwrap();
-    assert!(
-        says(&verdict, "added", "nothing new is in the program"),
-        "{verdict:#?}"
-    );
-
-    let all = solutions("task5").unwrap();
-    let mut misjudged = Vec::new();
-    for solution in all.iter().filter(|solution| wanted(solution)) {
-        tree.apply(solution);
-        let verdict = check(desk, &answers(desk, solution));
-        let wrong = verdict.map_or_else(|why| vec![why], |verdict| solution.misjudged(&verdict));
-        tree.restore(solution);
-        misjudged.extend(wrong.iter().map(|why| format!("{}: {why}", solution.name)));
-    }
-    assert!(misjudged.is_empty(), "{}", misjudged.join("\n"));
-    nothing_is_left(desk);
-}
 
 /// The source tree there, and the files of it that patches change, as they were.
 struct Tree<'a> {
@@ -161,11 +113,6 @@ fn check(desk: &Desk, options: &str) -> Result<Verdict, String> {
     serde_json::from_str(&ran.stdout).map_err(|error| format!("no verdict: {error}: {ran:?}"))
 }
 
-fn says(verdict: &Verdict, id: &str, words: &str) -> bool {
-    let mut findings = verdict.findings.iter();
-    findings.any(|finding| finding.id == id && finding.seen.contains(words))
-}
-
 /// No process and no folder of a check.
 #[track_caller]
 fn nothing_is_left(desk: &Desk) {
@@ -184,7 +131,6 @@ fn left(desk: &Desk) -> String {
 }
 
 #[test]
-#[ignore = "takes minutes: a check is interrupted in three ways at nine moments"]
 fn an_interrupted_check_leaves_nothing() {
     let desk = Desk::open();
     let tree = Tree::of(&desk);
@@ -212,11 +158,13 @@ fn an_interrupted_check_leaves_nothing() {
     terminal.ends();
 
     // In a check of two seconds: before, in and after each of its runs.
-    for tenths in [1, 3, 5, 7, 9, 11, 13, 15, 17] {
+    for tenths in [1, 5, 9, 13] {
         let moment = Duration::from_millis(tenths * 100);
         // The participant's side is killed: the other side must notice.
         let killed = format!("timeout -s KILL {} {line}", moment.as_secs_f64());
-        assert_ne!(desk.sh(&killed, "").status, Some(0));
+        let killed = desk.sh(&killed, "");
+        // A later one may have come to its end first.
+        assert!(tenths > 9 || killed.status != Some(0), "{killed:?}");
         nothing_is_left(&desk);
         // Ctrl-C in a terminal.
         let mut interrupted = in_a_terminal(&desk, &line);
@@ -233,7 +181,11 @@ fn an_interrupted_check_leaves_nothing() {
     // The root side is killed: the participant's side says so.
     let killer = "while ! pgrep -f '[o]bserve starts' >/dev/null; do sleep 0.01; done; sleep 0.5; \
                   sudo pkill -KILL -f '[o]bserve starts'";
-    let ran = desk.sh(&format!("({killer}) >/dev/null 2>&1 & {line}; wait"), "");
+    let ran = desk.sh(
+        &format!("({killer}) >/dev/null 2>&1 & {line}; is=$?; wait; exit $is"),
+        "",
+    );
+    assert_eq!(ran.status, Some(2), "{ran:?}");
     assert!(ran.stdout.contains("could-not-check"), "{ran:?}");
     // Its folder is removed by the next check.
     assert!(passed(&check(&desk, &options).unwrap()));

@@ -193,11 +193,17 @@ mod tests {
         kept.set(task1, "tracepoints", &["net:a", "net:b"]).unwrap();
         kept.set(task0, "root", &["yes: 'quoted' # \\ ☃"]).unwrap();
         kept.set(task0, "kernel", &["6.12"]).unwrap();
+        kept.set(task1, "source", &["src/net.cpp:1\nsrc/net.cpp:2\n"])
+            .unwrap();
         let store = Store::open(Some(kept.store.path())).unwrap();
         let of = |task, question| store.of(task).unwrap()[question].clone();
         assert_eq!(of(task0, "kernel"), answer(&["6.12"]));
         assert_eq!(of(task0, "root"), answer(&["yes: 'quoted' # \\ ☃"]));
         assert_eq!(of(task1, "tracepoints"), answer(&["net:a", "net:b"]));
+        assert_eq!(
+            of(task1, "source").items,
+            ["src/net.cpp:1", "src/net.cpp:2"]
+        );
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! Solutions of tasks, right and wrong, with what the check is to say of each. Tests and rehearsals run them on a
 //! real host.
 //!
-//! A solution is a file in `solutions/<task>/right` or `…/wrong`: lines of `Key: value`, an empty line, and what
-//! is put into place: for task3 a script, which is a template as the task's text is, for task4 and task5 a patch of
-//! the source tree. What holds for all of a task may stand in `solutions/<task>/answers`. `Says: FINDING WORDS` names words that are in that
-//! finding; a wrong solution has at least one such line, because it must fail for its own reason and no other.
+//! A solution is a file in `solutions/<task>/right` or `…/wrong`: lines of `Key: value`, an empty line, and a body,
+//! whose ending says what it is ([`Body`]). `Says: FINDING WORDS` names words that are in that finding; a wrong
+//! solution has at least one such line, because it must fail for its own reason and no other. `Quick: yes` marks what
+//! a short rehearsal runs. What holds for all of a task may stand beside the two folders: `answers`, lines that all of
+//! its solutions begin with, and `before.sh.j2`, what all of its commands do.
 
+mod files;
+
+use self::files::Files;
 use crate::answers::{Answer, Answers};
 use crate::profile::Profile;
 use crate::prose::{self, BadTemplate, Context};
@@ -27,8 +31,25 @@ pub struct Solution {
     pub answers: Answers,
     /// Findings, and words that are in each.
     pub says: Vec<(&'static str, &'static str)>,
+    /// Whether a short rehearsal runs it.
+    pub quick: bool,
+    /// What the body is.
+    pub kind: Body,
+    /// What all commands of the task do, before the body of this one.
+    before: &'static str,
     /// What is put into place.
     pub body: &'static str,
+}
+
+/// What is done with a solution's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// `.sh.j2`: the shell runs it in the participant's home. A template, as the task's text is.
+    Commands,
+    /// `.bt.j2`: a script for bpftrace, put where the task's starter goes. A template too.
+    Script,
+    /// `.patch`: applied to the source tree, which is built then.
+    Patch,
 }
 
 /// What becomes of a solution when it is built.
@@ -55,11 +76,7 @@ pub struct BadSolution {
 
 impl Solution {
     /// Reads a file.
-    fn read(
-        name: &'static str,
-        common: &'static str,
-        text: &'static str,
-    ) -> Result<Self, BadSolution> {
+    fn read(name: &'static str, files: &Files, text: &'static str) -> Result<Self, BadSolution> {
         let bad = |why: String| BadSolution { name, why };
         let (head, body) = text
             .split_once("\n\n")
@@ -71,9 +88,12 @@ impl Solution {
             build: Build::Succeeds,
             answers: Answers::new(),
             says: Vec::new(),
+            quick: false,
+            kind: files.kind,
+            before: files.before,
             body,
         };
-        for line in common.lines().chain(head.lines()) {
+        for line in files.answers.lines().chain(head.lines()) {
             let (key, value) = line
                 .split_once(": ")
                 .ok_or_else(|| bad(format!("`{line}` is not `Key: value`")))?;
@@ -84,6 +104,7 @@ impl Solution {
             };
             match key {
                 "Title" => solution.title = value,
+                "Quick" if value == "yes" => solution.quick = true,
                 "Build" => {
                     solution.build = match value {
                         "fails" => Build::Fails,
@@ -110,22 +131,22 @@ impl Solution {
         Ok(solution)
     }
 
-    /// The body, filled as the task's text is.
+    /// The body, filled as the task's text is; a patch as it is.
     ///
     /// # Errors
     /// When it is no template; a test renders each of those that are.
     pub fn filled(&self, task: &Task, profile: &'static Profile) -> Result<String, BadTemplate> {
+        if self.kind == Body::Patch {
+            return Ok(self.body.to_owned());
+        }
         let context = Context {
             word: None,
             tree: "~/bitcoin".to_owned(),
             profile,
             functional_tests: false,
         };
-        let task = Task {
-            template: self.body,
-            ..*task
-        };
-        prose::render(&task, &context).map(|text| text + "\n")
+        let text = |template| prose::render(&Task { template, ..*task }, &context);
+        Ok(text(self.before)? + &text(self.body)? + "\n")
     }
 
     /// What a verdict lacks of what it should say; nothing when it is as it should be.
@@ -156,132 +177,24 @@ impl Solution {
     }
 }
 
-macro_rules! files {
-    ($task:literal $end:literal: $($name:literal)*) => {
-        &[$((
-            $name,
-            include_str!(concat!("../solutions/", $task, "/", $name, $end)),
-        )),*]
-    };
-}
-
-const TASK3: &[(&str, &str)] = files!("task3" ".bt.j2":
-    "right/reference"
-    "right/a-line-for-every-coin"
-    "right/every-second"
-    "right/increments"
-    "right/keys-that-add-up"
-    "right/one-map-with-keys"
-    "right/printed-at-the-end"
-    "right/satoshi"
-    "right/statistics"
-    "right/steps-in-satoshi"
-    "right/steps-of-equal-width"
-    "right/more-than-is-asked"
-    "wrong/a-shell-script"
-    "wrong/begins-late"
-    "wrong/both-in-one-histogram"
-    "wrong/both-in-one-number"
-    "wrong/coinbase-only"
-    "wrong/distinct-txids"
-    "wrong/empty"
-    "wrong/everything"
-    "wrong/exits-at-once"
-    "wrong/exits-early"
-    "wrong/half-in-the-other-program"
-    "wrong/histogram-of-an-address"
-    "wrong/histogram-of-the-height"
-    "wrong/histogram-out-of-bounds"
-    "wrong/name-of-the-thread"
-    "wrong/no-histogram"
-    "wrong/no-such-program"
-    "wrong/no-such-tracepoint"
-    "wrong/one-histogram"
-    "wrong/one-tracepoint"
-    "wrong/only-histograms"
-    "wrong/other-program"
-    "wrong/starter-as-it-is"
-    "wrong/sums"
-    "wrong/swapped"
-    "wrong/swapped-in-words"
-    "wrong/syntax"
-    "wrong/txids"
-    "wrong/uncached"
-    "wrong/unsafe"
-    "wrong/written-down"
-);
-const TASK3_ANSWERS: &str = include_str!("../solutions/task3/answers");
-
-const TASK4: &[(&str, &str)] = files!("task4" ".patch":
-    "right/reference"
-    "right/another-tracepoint"
-    "right/local-variables"
-    "wrong/an-argument-less"
-    "wrong/another-size"
-    "wrong/another-type"
-    "wrong/another-value"
-    "wrong/answer"
-    "wrong/hashes-swapped"
-    "wrong/never-reached"
-    "wrong/numbers-swapped"
-    "wrong/removed"
-    "wrong/renamed"
-    "wrong/sometimes-reached"
-    "wrong/texts-swapped"
-    "wrong/twice"
-    "wrong/types-swapped"
-);
-
-const TASK5: &[(&str, &str)] = files!("task5" ".patch":
-    "right/reference"
-    "right/helper"
-    "right/arguments"
-    "right/existing-context"
-    "right/another-file"
-    "right/three"
-    "right/early"
-    "right/only-after-a-start"
-    "wrong/only-the-start"
-    "wrong/only-the-shutdown"
-    "wrong/if-false"
-    "wrong/commented-out"
-    "wrong/preprocessed-away"
-    "wrong/semaphores-alone"
-    "wrong/uncalled"
-    "wrong/uncalled-and-kept"
-    "wrong/never-reached"
-    "wrong/both-at-the-start"
-    "wrong/both-at-the-shutdown"
-    "wrong/one-for-both"
-    "wrong/per-message"
-    "wrong/first-peer"
-    "wrong/twice"
-    "wrong/new-directory"
-    "wrong/signal-alone"
-    "wrong/stop-call-alone"
-    "wrong/renamed"
-    "wrong/removed"
-    "wrong/not-built"
-    "wrong/no-semaphore"
-    "wrong/late-semaphore"
-    "wrong/no-header"
-    "wrong/syntax"
-);
-
 /// The solutions of a task, right ones first, the reference before all others.
 ///
 /// # Errors
 /// When a file of ours is not one; a test reads them all.
 pub fn solutions(task: &str) -> Result<Vec<Solution>, BadSolution> {
-    let (files, common) = match task {
-        "task3" => (TASK3, TASK3_ANSWERS),
-        "task4" => (TASK4, ""),
-        "task5" => (TASK5, ""),
-        _ => (&[][..], ""),
+    let files = match task {
+        "task0" => files::TASK0,
+        "task1" => files::TASK1,
+        "task2" => files::TASK2,
+        "task3" => files::TASK3,
+        "task4" => files::TASK4,
+        "task5" => files::TASK5,
+        _ => return Ok(Vec::new()),
     };
     files
+        .all
         .iter()
-        .map(|(name, text)| Solution::read(name, common, text))
+        .map(|(name, text)| Solution::read(name, &files, text))
         .collect()
 }
 
@@ -289,8 +202,14 @@ pub fn solutions(task: &str) -> Result<Vec<Solution>, BadSolution> {
 mod tests {
     use super::*;
     use crate::profile::PROFILES;
-    use crate::task;
-    use crate::tasks::task3;
+    use crate::{TASKS, task};
+
+    const NONE: Files = Files {
+        kind: Body::Patch,
+        answers: "",
+        before: "",
+        all: &[],
+    };
 
     #[test]
     fn every_file_is_a_solution_and_listed() {
@@ -316,7 +235,9 @@ mod tests {
             files.sort_unstable();
             assert_eq!(listed, files);
             for solution in solutions {
-                for question in task.questions.iter().filter(|question| question.decides) {
+                let asked = task.questions.iter().filter(|question| question.decides);
+                // Commands give the answers themselves.
+                for question in asked.filter(|_| solution.kind != Body::Commands) {
                     assert!(
                         solution.answers.contains_key(question.id),
                         "{} has no answer to {}",
@@ -329,12 +250,24 @@ mod tests {
     }
 
     #[test]
-    fn every_script_can_be_filled() {
-        for profile in PROFILES {
-            for solution in solutions("task3").unwrap() {
-                let text = solution.filled(&task3::TASK, profile).unwrap();
+    fn every_body_can_be_filled() {
+        for (profile, task) in PROFILES
+            .iter()
+            .flat_map(|one| TASKS.iter().map(move |task| (one, *task)))
+        {
+            for solution in solutions(task.id).unwrap() {
+                let text = solution.filled(task, profile).unwrap();
                 assert!(!text.contains("{{"), "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn a_short_rehearsal_has_a_right_and_a_wrong_one_of_each_task() {
+        for task in TASKS {
+            let all = solutions(task.id).unwrap();
+            let quick = |right| all.iter().any(|one| one.quick && one.right == right);
+            assert!(quick(true) && quick(false), "{}", task.id);
         }
     }
 
@@ -348,7 +281,7 @@ mod tests {
             ("right/x", "Title: a\nSays: built\n\nb", "one word too few"),
             ("wrong/x", "Title: a\n\nb", "does not say why"),
         ] {
-            let error = Solution::read(name, "", text).unwrap_err();
+            let error = Solution::read(name, &NONE, text).unwrap_err();
             assert!(error.to_string().contains(why), "{error}");
         }
     }
@@ -356,7 +289,7 @@ mod tests {
     #[test]
     fn a_misjudgement_is_told() {
         let solution =
-            Solution::read("wrong/x", "", "Title: a\nSays: built it is old\n\nb").unwrap();
+            Solution::read("wrong/x", &NONE, "Title: a\nSays: built it is old\n\nb").unwrap();
         let mut verdict = Verdict::new("task5", vec![]);
         assert_eq!(solution.misjudged(&verdict).len(), 2);
         verdict.verdict = State::NotPassed;

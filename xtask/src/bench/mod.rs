@@ -3,6 +3,7 @@
 mod checks;
 mod handouts;
 mod probe;
+mod register;
 mod startup;
 
 use std::fmt::Write as _;
@@ -32,6 +33,10 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with_all = ["probe", "startup"])]
     handouts: bool,
 
+    /// Only 200 people who join: needs no hosts.
+    #[arg(long, conflicts_with_all = ["probe", "startup", "checks", "handouts"])]
+    register: bool,
+
     /// Hosts to provision.
     #[arg(long, default_value_t = 8)]
     hosts: usize,
@@ -57,6 +62,9 @@ pub(crate) fn run(args: &Args) -> Result {
             args.runs,
         );
     }
+    if args.register {
+        return register::measure(&workshop);
+    }
     if args.handouts {
         return handouts::measure(&workshop, args.runs);
     }
@@ -73,7 +81,9 @@ pub(crate) fn run(args: &Args) -> Result {
     shown(&mut room.command("provision"))?;
     shown(room.command("destroy").arg("--yes"))?;
     let measured = measure(args, &room);
-    let measured = measured.and_then(|()| handouts::measure(&room.workshop, args.runs));
+    let measured = measured
+        .and_then(|()| handouts::measure(&room.workshop, args.runs))
+        .and_then(|()| register::measure(&room.workshop));
     headline("Destroy");
     // Also when measuring failed: nothing may be left.
     let (seconds, _) = timed(

@@ -102,7 +102,7 @@ pub struct Desk {
     inventory: PathBuf,
     auto: usize,
     inner: Mutex<Inner>,
-    /// One writer of the inventory at a time, without holding up those who only look.
+    /// One at a time writes the inventory or reads it, without holding up those who only look at the rest.
     answering: Mutex<()>,
     changed: watch::Sender<()>,
     events: UnboundedSender<Event>,
@@ -138,6 +138,12 @@ impl Desk {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // Every change is made whole or not at all.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn alone(&self) -> MutexGuard<'_, ()> {
+        self.answering
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Wakes up whenever something is no longer as it was.
@@ -257,10 +263,7 @@ impl Desk {
     }
 
     fn answer(&self, number: u32, answer: Answer) -> Result<Applicant, AnswerError> {
-        let _alone = self
-            .answering
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.alone();
         let request = {
             let inner = self.inner();
             let mut requests = inner.requests.iter();
@@ -306,8 +309,14 @@ impl Desk {
         Ok(applicant)
     }
 
-    /// Takes in what the inventory says now; somebody may have edited it.
-    pub(super) fn set_people(&self, people: Vec<Participant>) {
+    /// Takes in what the inventory says now; somebody may have edited it. Blocks on the disk.
+    pub(super) fn read_people(&self) {
+        // An answer that comes between reading and taking in would be forgotten.
+        let _alone = self.alone();
+        let people = match Inventory::load(&self.inventory) {
+            Ok(loaded) => loaded.inventory.participants,
+            Err(problems) => return self.tell(Event::trouble(&problems)),
+        };
         let mut inner = self.inner();
         if inner.people != people {
             inner.people = people;

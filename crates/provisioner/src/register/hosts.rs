@@ -103,11 +103,8 @@ pub(super) async fn watch(desk: Arc<Desk>, inventory: PathBuf) {
             }
         }
         if !first && now.0 != seen.0 {
-            let path = inventory.clone();
-            match blocking(move || Inventory::load(&path)).await {
-                Ok(loaded) => desk.set_people(loaded.inventory.participants),
-                Err(problems) => desk.tell(Event::trouble(&problems)),
-            }
+            let desk = Arc::clone(&desk);
+            blocking(move || desk.read_people()).await;
         }
         seen = now;
         first = false;

@@ -50,7 +50,9 @@ async fn without_a_terminal_it_is_plain_lines() {
     open.desk.approve(asked.number).unwrap();
     ada.shows("you are in").await;
     let screen = ada.screen();
-    assert!(!screen.contains(['\u{1b}', '\r', '\u{7}']), "{screen:?}");
+    // OpenSSH's own words before it end in `\r\n`.
+    let (_, ours) = screen.split_once("Your key: ").unwrap();
+    assert!(!ours.contains(['\u{1b}', '\r', '\u{7}']), "{ours:?}");
     ada.lose().await;
 
     // The last answer may be left out, the first may not.
@@ -221,4 +223,37 @@ async fn who_is_refused_is_told_so_then_and_later() {
     let mut other = ssh(&open).key(room.key("other")).option("-T").start();
     other.types("Eve\n\n").await;
     assert_eq!(open.asked().await.fingerprint, room.fingerprint("other"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_class_joins_at_once_and_nobody_is_lost_or_mixed_up() {
+    let room = Room::new();
+    let open = room.try_open(40).await.unwrap();
+    let names: Vec<String> = (0..40).map(|n| format!("person {n}")).collect();
+    let mut clients = Vec::new();
+    for name in &names {
+        let key = room.key(&name.replace(' ', ""));
+        let mut client = ssh(&open).key(key).option("-T").start();
+        client.types(&format!("{name}\n\n")).await;
+        clients.push(client);
+    }
+    for client in &clients {
+        client.shows("Your server is called: ").await;
+        assert!(
+            !client.screen().contains("no longer"),
+            "{}",
+            client.screen()
+        );
+    }
+    let mut people = room.people();
+    people.sort();
+    let mut expected: Vec<[String; 3]> = names
+        .iter()
+        .map(|name| {
+            let fingerprint = room.fingerprint(&name.replace(' ', ""));
+            [name.clone(), "PE".into(), fingerprint]
+        })
+        .collect();
+    expected.sort();
+    assert_eq!(people, expected);
 }

@@ -23,6 +23,7 @@ pub mod packages;
 pub mod participants;
 pub mod plan;
 mod provision;
+pub mod register;
 pub mod rehearsal;
 pub mod room;
 pub mod roster;

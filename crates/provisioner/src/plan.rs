@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::cloud::HostStatus;
 use crate::inventory::Inventory;
 use crate::names::{self, NotEnoughWords, Word};
-use crate::state::{Role, State};
+use crate::state::{HostRecord, Role, State};
 
 /// The builder's name. It is no BIP39 word, so no participant can have it.
 pub const BUILDER: &str = "builder";
@@ -76,7 +76,8 @@ pub enum PlanError {
 /// written, and `there` is not looked up but given.
 ///
 /// Whoever has a word and a place in `state` keeps both, and nobody else ever gets them: a card that was
-/// printed stays true, and a host's address leads to no other host than it did yesterday.
+/// printed stays true, and a host's address leads to no other host than it did yesterday. Only a spare changes
+/// hands: a participant who is new gets one that is ready, with its word, and another spare takes its place.
 ///
 /// # Errors
 /// [`PlanError`], when there are too many hosts. Nothing has to be taken back then.
@@ -97,6 +98,7 @@ pub fn plan(
     {
         let name = word.to_string();
         let record = state.hosts.get(&name);
+        let new = record.is_none_or(|record| (record.role, &record.identity) != (*role, identity));
         let index = match record {
             Some(record) => record.index,
             None => (0..BUILDER_INDEX)
@@ -113,7 +115,7 @@ pub fn plan(
         let action = match there.iter().find(|host| host.name == name) {
             None => Action::Create,
             Some(host) if !host.running => Action::Start,
-            Some(_) if record.is_some_and(|record| record.verified) => Action::Check,
+            Some(_) if !new && record.is_some_and(|record| record.verified) => Action::Check,
             Some(_) => Action::Finish,
         };
         plan.push(PlannedHost {
@@ -121,7 +123,7 @@ pub fn plan(
             role: *role,
             identity: identity.clone(),
             index,
-            new: record.is_none(),
+            new,
             action,
         });
     }
@@ -169,10 +171,12 @@ pub fn words(inventory: &Inventory, state: &State) -> Result<Vec<Wanted>, NotEno
         .iter()
         .map(|(role, identity)| key(*role, identity))
         .collect();
+    let mut known = known(state);
+    give_spares(&mut known, &wanted, state);
     let words = names::assign(
         &inventory.workshop.name,
         keys.iter().map(String::as_str),
-        &known(state),
+        &known,
         &BTreeSet::new(),
     )?;
     Ok(wanted
@@ -195,6 +199,30 @@ fn known(state: &State) -> BTreeMap<String, Word> {
         .iter()
         .filter_map(|(name, host)| Some((key(host.role, &host.identity), name.parse().ok()?)))
         .collect()
+}
+
+/// Gives those who are new a spare that was made for such as them, the first in the subnet first: whoever walks in
+/// has a host at once, with its word. From the journal alone, so that a card and a run say the same.
+fn give_spares(known: &mut BTreeMap<String, Word>, wanted: &[(Role, String)], state: &State) {
+    let is_ready =
+        |host: &HostRecord| host.role == Role::Spare && host.verified && host.address.is_some();
+    let mut spares: Vec<(u8, &str, Word)> = state
+        .hosts
+        .iter()
+        .filter(|(_, host)| is_ready(host))
+        .filter_map(|(name, host)| Some((host.index, host.identity.as_str(), name.parse().ok()?)))
+        .collect();
+    spares.sort_by_key(|(index, _, _)| *index);
+    let new: Vec<String> = wanted
+        .iter()
+        .filter(|(role, _)| *role == Role::Participant)
+        .map(|(role, identity)| key(*role, identity))
+        .filter(|key| !known.contains_key(key))
+        .collect();
+    for (key_of_person, (_, spare, word)) in new.into_iter().zip(spares) {
+        known.remove(&key(Role::Spare, spare));
+        known.insert(key_of_person, word);
+    }
 }
 
 /// A participant may be called `spare 1`; the role keeps the two apart.
@@ -373,6 +401,53 @@ mod tests {
             .remove(0);
         assert_ne!(again.name, eve.name);
         assert_ne!(again.index, eve.index);
+    }
+
+    #[test]
+    fn who_walks_in_gets_a_spare_that_is_ready() {
+        let mut state = State::default();
+        let first = plan(&inventory(&["Ada"], 3), &state, &[]).unwrap();
+        assign(&mut state, &first);
+        let spare = |n: u8| of(&first, Role::Spare, &format!("spare {n}")).clone();
+        // The first was not verified, the second is not there any more.
+        for host in &first {
+            let record = state.hosts.get_mut(&host.name).unwrap();
+            record.verified = host.name != spare(1).name;
+            record.address = (host.name != spare(2).name).then_some([10, 231, 7, 10].into());
+        }
+        let there: Vec<HostStatus> = first.iter().map(|host| exists(&host.name, true)).collect();
+
+        let inventory = inventory(&["Ada", "Bob", "Cyd"], 3);
+        let second = plan(&inventory, &state, &there).unwrap();
+        let bob = of(&second, Role::Participant, "Bob");
+        assert_eq!(
+            (bob.name.as_str(), bob.index, bob.new, bob.action),
+            (spare(3).name.as_str(), spare(3).index, true, Action::Finish)
+        );
+        // There is no second one, so Cyd's is made; and so is a spare in place of Bob's.
+        let cyd = of(&second, Role::Participant, "Cyd");
+        assert!(first.iter().all(|host| host.name != cyd.name));
+        let third = of(&second, Role::Spare, "spare 3");
+        assert_eq!((third.new, third.action), (true, Action::Create));
+        assert_ne!(third.name, spare(3).name);
+        // Whoever prints cards finds the same.
+        for wanted in words(&inventory, &state).unwrap() {
+            let host = of(&second, wanted.role, &wanted.identity);
+            assert_eq!(host.name, wanted.word.to_string());
+        }
+        // Nobody else's changes.
+        assert_eq!(of(&second, Role::Spare, "spare 1").name, spare(1).name);
+        assert_eq!(of(&second, Role::Participant, "Ada").name, first[0].name);
+        assert!(!of(&second, Role::Participant, "Ada").new);
+
+        // Written down, it stays so.
+        for host in second.iter().filter(|host| host.new) {
+            state.hosts.remove(&host.name);
+        }
+        assign(&mut state, &second);
+        let again = plan(&inventory, &state, &there).unwrap();
+        assert!(again.iter().all(|host| !host.new));
+        assert_eq!(of(&again, Role::Participant, "Bob").name, spare(3).name);
     }
 
     #[test]

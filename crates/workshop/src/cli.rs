@@ -12,8 +12,8 @@ use crate::output::{self, Output};
 
 /// Servers for people who learn on real machines.
 ///
-/// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `rehearse`, `handouts`, `status`, `board`, `grade`, `ssh`,
-/// `collect`, `rebuild`, `destroy`.
+/// Instructor: `init`, `add`, `register`, `plan`, `provision`, `doctor`, `rehearse`, `handouts`, `status`, `board`,
+/// `grade`, `ssh`, `collect`, `rebuild`, `destroy`.
 /// Participant: `tasks`, `show`, `start`, `hint`, `answer`, `check`, `watch`, `progress`, `reset`,
 /// `tracepoints`, `trace`, `monitor`, `interface-test`.
 #[derive(Parser)]
@@ -52,6 +52,8 @@ enum Command {
     Init(Later<commands::init::Args>),
     /// Judge a person's key and put both into the inventory.
     Add(Later<commands::add::Args>),
+    /// Let people join by `ssh join@…` with the key they will use.
+    Register(Later<commands::register::Args>),
     /// What `provision` would do.
     Plan(Later<commands::plan::Args>),
     /// Make every host what the inventory says; run it again to go on or to mend.
@@ -188,14 +190,16 @@ pub(crate) fn run() -> ExitCode {
         Color::Never => anstream::ColorChoice::Never.write_global(),
     }
     let output = Output::new(cli.json);
-    #[cfg(target_os = "linux")]
     let output = match cli.command {
+        Command::Register(_) => output.lines(),
+        #[cfg(target_os = "linux")]
         Command::Trace(_) | Command::Monitor(_) => output.lines(),
         _ => output,
     };
     let result = match cli.command {
         Command::Init(Later(args)) => commands::init::run(&args, &output),
         Command::Add(Later(args)) => commands::add::run(&args, &output),
+        Command::Register(Later(args)) => commands::register::run(&args, &output),
         Command::Plan(Later(args)) => commands::plan::run(&args, &output),
         Command::Provision(Later(args)) => commands::provision::run(args, &output),
         Command::Doctor(Later(args)) => commands::doctor::run(&args, &output),

@@ -24,6 +24,7 @@ mod hosts {
     mod monitor;
     mod participant;
     mod refused;
+    mod register;
     mod rehearse;
     mod task2;
     mod task3;

@@ -4,6 +4,7 @@ mod checks;
 mod grade;
 mod handouts;
 mod probe;
+mod register;
 mod startup;
 
 use std::fmt::Write as _;
@@ -38,6 +39,10 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with_all = ["probe", "startup"])]
     handouts: bool,
 
+    /// Only 200 people who join: needs no hosts.
+    #[arg(long, conflicts_with_all = ["probe", "startup", "checks", "handouts"])]
+    register: bool,
+
     /// Hosts to provision.
     #[arg(long, default_value_t = 8)]
     hosts: usize,
@@ -63,6 +68,9 @@ pub(crate) fn run(args: &Args) -> Result {
             args.runs,
         );
     }
+    if args.register {
+        return register::measure(&workshop);
+    }
     if args.handouts {
         return handouts::measure(&workshop, args.runs);
     }
@@ -86,6 +94,7 @@ pub(crate) fn run(args: &Args) -> Result {
         measure(args, &room)
             .and_then(|()| grade::measure(&room, args.runs))
             .and_then(|()| handouts::measure(&room.workshop, args.runs))
+            .and_then(|()| register::measure(&room.workshop))
     };
     headline("Destroy");
     // Also when measuring failed: nothing may be left.

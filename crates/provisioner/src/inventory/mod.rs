@@ -6,7 +6,7 @@ mod fields;
 mod insert;
 mod load;
 mod moment;
-mod naming;
+pub(crate) mod naming;
 mod people;
 mod problem;
 mod read;
@@ -30,6 +30,7 @@ pub use size::{Cpus, Size};
 pub use types::{
     Bitcoin, Chain, Hosts, Inventory, Limits, Participant, ProviderKind, Source, Workshop,
 };
+pub(crate) use values::Bad;
 pub use values::Version;
 
 /// Bytes of the file that a message points at.

@@ -3,6 +3,7 @@
 //! Hosts are made side by side, then worked on side by side. The builder is only asked for when some host
 //! lacks something of the closure; a run that finds nothing to do costs one round trip a host.
 
+mod assign;
 mod context;
 mod error;
 mod hosts;
@@ -27,6 +28,7 @@ use crate::plan::{Action, BUILDER, BUILDER_INDEX, PlannedHost, plan};
 use crate::ssh_files;
 use crate::state::{Event, Role, Workplace};
 
+pub(crate) use assign::assign;
 pub use error::ProvisionError;
 pub use report::{Failure, HostReport};
 

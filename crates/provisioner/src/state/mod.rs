@@ -54,6 +54,8 @@ impl State {
                 role,
                 index,
             } => {
+                // A spare that became somebody's stays where it is.
+                let address = self.hosts.get(host).and_then(|record| record.address);
                 self.hosts.insert(
                     host.clone(),
                     HostRecord {
@@ -61,7 +63,7 @@ impl State {
                         identity: identity.clone(),
                         index: *index,
                         unfinished: None,
-                        address: None,
+                        address,
                         verified: false,
                         failure: None,
                     },
@@ -337,7 +339,7 @@ impl Workplace {
     }
 }
 
-fn make_private_folder(path: &Path) -> std::io::Result<()> {
+pub(crate) fn make_private_folder(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
     std::fs::DirBuilder::new()
         .recursive(true)

@@ -26,6 +26,7 @@ pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod provision;
 pub(crate) mod rebuild;
+pub(crate) mod register;
 pub(crate) mod rehearse;
 pub(crate) mod reset;
 pub(crate) mod show;

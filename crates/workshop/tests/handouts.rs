@@ -406,3 +406,46 @@ fn a_typst_templates_mistake_is_told_as_any_other() {
     );
     assert!(!room.path("handouts/cards.html").exists());
 }
+
+#[test]
+fn the_book_is_that_of_the_inventorys_bitcoin_core() {
+    let room = Room::new();
+    let inventory = room.read("inventory.yaml");
+    for (file, text) in [
+        ("v28/configure.ac", "define(_CLIENT_VERSION_MAJOR, 28)\n"),
+        ("v28/src/init.cpp", ""),
+        ("v31/src/init.cpp", ""),
+        ("v31/CMakeLists.txt", "set(CLIENT_VERSION_MAJOR 31)\n"),
+        ("v31/test/functional/test_runner.py", ""),
+    ] {
+        fs::create_dir_all(room.path(file).parent().unwrap()).unwrap();
+        fs::write(room.path(file), text).unwrap();
+    }
+    for (bitcoin, told, not_told) in [
+        ("{source: crate}", "cmake -B build", "interface_usdt_net.py"),
+        ("{source: {path: v28}}", "./autogen.sh", "cmake"),
+        (
+            "{source: {path: v31}}",
+            "interface_usdt_net.py",
+            "./autogen.sh",
+        ),
+    ] {
+        fs::write(
+            room.path("inventory.yaml"),
+            format!("bitcoin: {bitcoin}\n{inventory}").replace("{spare: 1}", "{spare: 0}"),
+        )
+        .unwrap();
+        let ran = room.run(&["--format", "html,md"]);
+        assert_eq!(ran.status, 0, "{}", ran.stderr);
+        for format in ["html", "md"] {
+            let book = room.read(&format!("handouts/tasks.{format}"));
+            assert!(book.contains(told), "{bitcoin}: no {told}");
+            assert!(!book.contains(not_told), "{bitcoin}: {not_told}");
+            // Every task, with its questions and its check.
+            for task in 0..6 {
+                assert!(book.contains(&format!("workshop check task{task}")));
+                assert!(book.contains(&format!("workshop answer task{task}")));
+            }
+        }
+    }
+}

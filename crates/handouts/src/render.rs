@@ -138,6 +138,7 @@ impl Renderer {
         out: impl Write,
     ) -> Result<(), TemplateError> {
         self.render(document, format, 0..self.room.seats.len(), out)
+            .map(drop)
     }
 
     /// Writes the card of one seat alone.
@@ -151,6 +152,7 @@ impl Renderer {
         out: impl Write,
     ) -> Result<(), TemplateError> {
         self.render(Document::Cards, format, seat..seat + 1, out)
+            .map(drop)
     }
 
     /// What the program that makes PDF is asked for: all cards, and with the `whole` room its other files too.
@@ -208,39 +210,40 @@ impl Renderer {
         )
     }
 
+    /// Returns the fuel that it took.
     fn render(
         &self,
         document: Document,
         format: Format,
         seats: Range<usize>,
         out: impl Write,
-    ) -> Result<(), TemplateError> {
+    ) -> Result<u64, TemplateError> {
         let name = format!("{}.{}.j2", document.as_str(), format.extension());
         let count = seats.len();
-        let cards = self.each(seats.collect(), |room, seat| {
-            Value::from(Serde(Card::new(&room.workshop, seat)))
-        });
-        let rows = self.each(by_word(&self.room), |_, seat| {
-            Value::from(Serde(Row::new(seat)))
-        });
         let context = match document {
             Document::Cards => {
+                let cards = self.each(seats.collect(), |room, seat| {
+                    Value::from(Serde(Card::new(&room.workshop, seat)))
+                });
                 context! { document => document.as_str(), cards, count, ..self.common.clone() }
             }
             Document::Table => {
+                let rows = self.each(by_word(&self.room), |_, seat| {
+                    Value::from(Serde(Row::new(seat)))
+                });
                 context! { document => document.as_str(), rows, count, ..self.common.clone() }
             }
             Document::Tasks => context! { document => document.as_str(), ..self.common.clone() },
         };
         let mut out = Noted { out, failure: None };
-        let rendered = self
-            .environment
-            .get_template(&name)
-            .and_then(|template| template.render_captured_to(context, &mut out).map(drop));
+        let rendered = self.environment.get_template(&name).and_then(|template| {
+            let rendered = template.render_captured_to(context, &mut out)?;
+            Ok(rendered.state().fuel_levels())
+        });
         match (rendered, out.failure) {
             (_, Some(source)) => Err(TemplateError::Write { source }),
             (Err(error), None) => Err(wrong(&self.templates, &error)),
-            (Ok(()), None) => Ok(()),
+            (Ok(levels), None) => Ok(levels.map_or(0, |(spent, _)| spent)),
         }
     }
 
@@ -393,4 +396,57 @@ fn line(text: &str, number: usize) -> Option<Range<usize>> {
         start += line.len();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Paper, Participant, Task};
+
+    #[test]
+    fn our_own_templates_take_a_tenth_of_their_fuel_at_most() {
+        let seat = |n: u8| Seat {
+            word: format!("word{n}"),
+            participant: Some(Participant {
+                name: "<>&".repeat(100),
+                key: "SHA256:".into(),
+            }),
+            address: Some([10, 231, 7, n].into()),
+            fingerprint: Some("SHA256:".into()),
+        };
+        let task = |n: usize| Task {
+            id: format!("task{n}"),
+            title: "Title".into(),
+            brief: "Brief.".into(),
+            // Twice as long as the longest of the workshop.
+            text: "Look at `x`.\n\n".repeat(700),
+        };
+        for seats in [0, 1, 200] {
+            let room = Room {
+                workshop: Workshop {
+                    name: "Tracing".into(),
+                    date: Some("Saturday".into()),
+                    deadline: Some("Sunday".into()),
+                    core: "v29 and newer".into(),
+                    user: "workshop".into(),
+                },
+                seats: (0..seats).map(seat).collect(),
+                tasks: (0..6).map(task).collect(),
+                paper: Paper::A4,
+            };
+            let tank = fuel::tank(room.seats.len());
+            let renderer = Renderer::new(Templates::built_in(), room).unwrap();
+            for document in Document::ALL {
+                for format in [Format::Html, Format::Markdown] {
+                    let all = 0..seats.into();
+                    let spent = renderer.render(document, format, all, io::sink()).unwrap();
+                    assert!(spent > 0);
+                    assert!(
+                        spent * 10 <= tank,
+                        "{document:?} {format:?}: {spent} of {tank}"
+                    );
+                }
+            }
+        }
+    }
 }

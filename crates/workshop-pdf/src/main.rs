@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use handouts::pdf::{Reply, Request, SCHEMA};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::Deserialize;
 
 /// What every version of a request has.
@@ -14,7 +15,17 @@ struct Version {
     schema: u32,
 }
 
+/// The most address space that a room takes: a thousand cards in one file take a quarter of it. A template that
+/// makes lists without end is stopped here, before the machine is.
+const MEMORY: u64 = 4 << 30;
+
 fn main() -> ExitCode {
+    let limit = Rlimit {
+        current: Some(MEMORY),
+        maximum: Some(MEMORY),
+    };
+    // Where there is no such limit, or a lower one already, it goes on without ours.
+    let _ = setrlimit(Resource::As, limit);
     let reply = match std::env::args_os().skip(1).collect::<Vec<_>>().as_slice() {
         [folder] => answer(Path::new(folder)),
         _ => Reply::Failed {

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::Path;
 
-use handouts::Card;
 use handouts::pdf::{Data, Reply, Request};
+use handouts::{Block, Card, Paper, Row, Workshop};
 use serde::Serialize;
 use typst::diag::{SourceDiagnostic, Warned};
 use typst::syntax::PathError;
@@ -16,9 +16,9 @@ use unicode_bidi::Direction;
 use crate::fonts;
 use crate::sheet::{self, Sheet};
 
-/// After so many documents typst forgets what none of them used: the pages of one card are nothing to the next,
-/// and a thousand take no more memory than ten.
-const FORGET: usize = 2;
+/// After so many documents typst forgets what the last of them did not use: a thousand cards take no more memory
+/// than a hundred. To look through what it keeps takes a fifth of a card's time, so not after each.
+const FORGET: usize = 32;
 
 /// A handout could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -74,12 +74,17 @@ impl SetError {
     }
 }
 
-/// What a template reads of a request.
+/// What a template reads of a request: what its document shows and no more, since every card is read anew.
 #[derive(Serialize)]
 struct Seen<'a> {
-    #[serde(flatten)]
-    data: &'a Data,
+    paper: Paper,
+    workshop: &'a Workshop,
+    attribution: &'a str,
+    licence: &'a str,
+    licence_url: &'a str,
     cards: Vec<SeenCard<'a>>,
+    rows: &'a [Row],
+    tasks: Vec<SeenTask<'a>>,
 }
 
 #[derive(Serialize)]
@@ -87,6 +92,72 @@ struct SeenCard<'a> {
     #[serde(flatten)]
     card: &'a Card,
     right_to_left: bool,
+}
+
+#[derive(Serialize)]
+struct SeenTask<'a> {
+    id: &'a str,
+    title: &'a str,
+    brief: &'a str,
+    blocks: &'a [Block],
+}
+
+/// What is set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Document<'a> {
+    Cards(&'a [Card]),
+    Table,
+    Tasks,
+}
+
+impl<'a> Document<'a> {
+    fn template(self) -> &'static str {
+        match self {
+            Self::Cards(_) => "cards.typ",
+            Self::Table => "table.typ",
+            Self::Tasks => "tasks.typ",
+        }
+    }
+
+    fn seen(self, data: &'a Data) -> Seen<'a> {
+        let cards = match self {
+            Self::Cards(cards) => cards,
+            Self::Table | Self::Tasks => &[],
+        };
+        Seen {
+            paper: data.paper,
+            workshop: &data.workshop,
+            attribution: &data.attribution,
+            licence: &data.licence,
+            licence_url: &data.licence_url,
+            cards: cards
+                .iter()
+                .map(|card| SeenCard {
+                    card,
+                    right_to_left: card.name.as_deref().is_some_and(|name| {
+                        unicode_bidi::get_base_direction(name) == Direction::Rtl
+                    }),
+                })
+                .collect(),
+            rows: match self {
+                Self::Table => &data.rows,
+                Self::Cards(_) | Self::Tasks => &[],
+            },
+            tasks: data
+                .tasks
+                .iter()
+                .map(|task| SeenTask {
+                    id: &task.id,
+                    title: &task.title,
+                    brief: &task.brief,
+                    blocks: match self {
+                        Self::Tasks => &task.blocks,
+                        Self::Cards(_) | Self::Table => &[],
+                    },
+                })
+                .collect(),
+        }
+    }
 }
 
 /// Makes every file of the request in `folder`.
@@ -105,16 +176,19 @@ pub fn set(mut request: Request, folder: &Path) -> Result<Reply, SetError> {
     .map_err(SetError::Name)?;
     let cards = std::mem::take(&mut request.data.cards);
     let mut written = Vec::new();
-    let mut make = |template: &str, cards: &[Card], name: String| {
-        let pdf = document(&mut sheet, template, &request.data, cards)?;
+    let mut make = |document: Document<'_>, name: String| {
+        let pdf = pdf(&mut sheet, document, &request.data)?;
         fs_err::write(folder.join(&name), pdf)?;
         written.push(name);
+        if written.len() % FORGET == 0 {
+            comemo::evict(1);
+        }
         Ok::<(), SetError>(())
     };
     if request.whole {
-        make("table.typ", &[], "table.pdf".to_owned())?;
-        make("tasks.typ", &[], "tasks.pdf".to_owned())?;
-        make("cards.typ", &cards, "cards.pdf".to_owned())?;
+        make(Document::Table, "table.pdf".to_owned())?;
+        make(Document::Tasks, "tasks.pdf".to_owned())?;
+        make(Document::Cards(&cards), "cards.pdf".to_owned())?;
     }
     if !cards.is_empty() {
         // The folder itself is not made: whoever asked may be gone, and have taken it along.
@@ -125,8 +199,7 @@ pub fn set(mut request: Request, folder: &Path) -> Result<Reply, SetError> {
     }
     for card in &cards {
         make(
-            "cards.typ",
-            std::slice::from_ref(card),
+            Document::Cards(std::slice::from_ref(card)),
             format!("cards/{}.pdf", card.word),
         )?;
     }
@@ -151,40 +224,23 @@ pub fn set(mut request: Request, folder: &Path) -> Result<Reply, SetError> {
 }
 
 /// One file.
-fn document(
-    sheet: &mut Sheet,
-    template: &str,
-    data: &Data,
-    cards: &[Card],
-) -> Result<Vec<u8>, SetError> {
-    let document = compile(sheet, template, data, cards)?;
+fn pdf(sheet: &mut Sheet, document: Document<'_>, data: &Data) -> Result<Vec<u8>, SetError> {
+    let pages = compile(sheet, document, data)?;
     // Its options hold no time stamp: the same data give the same file.
-    let made = typst_pdf::pdf(&document, &PdfOptions::default());
-    comemo::evict(FORGET);
+    let made = typst_pdf::pdf(&pages, &PdfOptions::default());
     made.map_err(|errors| wrong(sheet, errors.first()))
 }
 
 fn compile(
     sheet: &mut Sheet,
-    template: &str,
+    document: Document<'_>,
     data: &Data,
-    cards: &[Card],
 ) -> Result<PagedDocument, SetError> {
-    let seen = Seen {
-        data,
-        cards: cards
-            .iter()
-            .map(|card| SeenCard {
-                card,
-                right_to_left: card
-                    .name
-                    .as_deref()
-                    .is_some_and(|name| unicode_bidi::get_base_direction(name) == Direction::Rtl),
-            })
-            .collect(),
-    };
     sheet
-        .show(template, serde_json::to_vec(&seen)?)
+        .show(
+            document.template(),
+            serde_json::to_vec(&document.seen(data))?,
+        )
         .map_err(SetError::Name)?;
     let Warned { output, .. } = typst::compile::<PagedDocument>(sheet);
     output.map_err(|errors| wrong(sheet, errors.first()))
@@ -261,7 +317,7 @@ mod tests {
             .pdf(true)
     }
 
-    fn pages(request: &Request, template: &str, cards: &[Card]) -> Result<usize, SetError> {
+    fn pages(request: &Request, document: Document<'_>) -> Result<usize, SetError> {
         let templates = request.templates.iter();
         let (fonts, _) = fonts::for_text("");
         let mut sheet = Sheet::new(
@@ -269,7 +325,7 @@ mod tests {
             templates.map(|(name, text)| (name.as_str(), text.as_str())),
         )
         .unwrap();
-        compile(&mut sheet, template, &request.data, cards).map(|document| document.pages().len())
+        compile(&mut sheet, document, &request.data).map(|document| document.pages().len())
     }
 
     #[test]
@@ -289,10 +345,10 @@ mod tests {
         for paper in [Paper::A4, Paper::Letter] {
             let request = request(&names, paper);
             for card in &request.data.cards {
-                let one = pages(&request, "cards.typ", std::slice::from_ref(card)).unwrap();
+                let one = pages(&request, Document::Cards(std::slice::from_ref(card))).unwrap();
                 assert_eq!(one, 1, "{paper:?}: {:?}", card.name);
             }
-            let all = pages(&request, "cards.typ", &request.data.cards).unwrap();
+            let all = pages(&request, Document::Cards(&request.data.cards)).unwrap();
             assert_eq!(all, names.len() + 1);
         }
     }
@@ -354,7 +410,7 @@ mod tests {
                 template,
                 at,
                 ..
-            } = pages(&request, "table.typ", &[]).unwrap_err()
+            } = pages(&request, Document::Table).unwrap_err()
             else {
                 panic!("{text}")
             };

@@ -84,7 +84,8 @@ pub(super) fn make(renderer: &Renderer, folder: &mut Folder, whole: bool) -> mie
                 output.status,
                 last_line(&output.stderr)
             ),
-            AGAIN,
+            "a .typ template that makes lists without end is stopped so; with our own templates it is a defect: \
+             `cargo build-pdf` builds the program anew",
         ),
     }
 }
@@ -105,6 +106,8 @@ async fn ask(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        // The last line of a panic is then its message.
+        .env("RUST_BACKTRACE", "0")
         .kill_on_drop(true)
         .spawn()?;
     let stdin = child.stdin.take();

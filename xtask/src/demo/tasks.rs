@@ -67,7 +67,7 @@ fn task2(ada: &Participant<'_>, _: &Task) -> Result {
     let peers = ada.reads("bitcoin-cli getconnectioncount")?;
     let types = ada.reads(
         "bitcoin-cli getpeerinfo | \
-         awk -F'\"' '/\"connection_type\"/ { print $4 } END { if (!NR) print \"none\" }' | sort -u",
+         awk -F'\"' '/\"connection_type\"/ { print $4; n++ } END { if (!n) print \"none\" }' | sort -u",
     )?;
     ada.answers("task2", "peers", &peers)?;
     ada.answers("task2", "types", &types)?;

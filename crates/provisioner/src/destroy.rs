@@ -173,11 +173,9 @@ pub async fn destroy(
         }
     }
     destroyed.gone.sort();
-    if only.is_empty() {
-        if destroyed.failed.is_empty() {
-            // Half-made hosts that no list shows, the bridge, the folder.
-            local.destroy_all().await?;
-        }
+    if only.is_empty() && destroyed.failed.is_empty() {
+        // Half-made hosts that no list shows, the bridge, the folder.
+        local.destroy_all().await?;
     }
     destroyed.left = local.leftovers()?;
     destroyed

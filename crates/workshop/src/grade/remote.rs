@@ -40,7 +40,21 @@ mkdir -p -- "$base"
 chmod a+x -- "$base"
 find "$base" -maxdepth 1 -name 'grade.*' -mmin +120 -exec rm -rf -- {} +
 dir=$(mktemp -d "$base/grade.XXXXXXXXXX") || exit 1
-trap 'rm -rf -- "$dir"' EXIT
+clean() {
+  # A look that was cut off ends by itself, on the side that is root a moment later.
+  tries=50
+  while [ "$tries" -gt 0 ] && pgrep -f "^$dir/workshop " >/dev/null; do sleep 0.1; tries=$((tries - 1)); done
+  rm -rf -- "$dir"
+  # A temporary folder whose process is gone is nobody's: the next check would sweep it too.
+  set +f
+  for left in /tmp/workshop-check-*; do
+    pid=${left#/tmp/workshop-check-}
+    pid=${pid%%-*}
+    case $pid in '' | *[!0-9]*) continue ;; esac
+    [ -e "/proc/$pid" ] || rm -rf -- "$left"
+  done
+}
+trap clean EXIT
 trap 'exit 130' HUP INT TERM PIPE
 head -c "$size" > "$dir/workshop"
 [ "$(wc -c < "$dir/workshop")" -eq "$size" ] || { echo "the checker did not come whole" >&2; exit 1; }

@@ -50,7 +50,7 @@ fn nothing_is_left(workshop: &Workshop, words: &[&str]) {
             // The brackets keep the search from finding itself.
             let left = workshop.root(
                 word,
-                "ls -d /var/lib/workshop/grade.* /tmp/workshop-check-* 2>/dev/null; \
+                "ls -ld /var/lib/workshop/grade.* /tmp/workshop-check-* /tmp/workshop-check-*/* 2>/dev/null; \
                  pgrep -af '[e]vidence --seed|[o]bserve |[b]itcoind -regtest'; true",
             );
             if left.is_empty() { Ok(()) } else { Err(left) }

@@ -8,11 +8,12 @@
 //! what [`state`] and the provider in [`cloud`] know, [`provision()`] makes the hosts and takes each through
 //! its [`steps`] (which [`run`] gathers and changes over a [`host::Ssh`]), with the software that [`nix`]
 //! has built once. [`room::room`] and [`doctor::doctor`] look at the result, [`rehearsal::rehearse`] tries
-//! its tasks, [`destroy::destroy`] ends it.
+//! its tasks, [`wake::wake`] starts hosts again that their [`guard`] powered off, [`destroy::destroy`] ends it.
 
 pub mod cloud;
 pub mod destroy;
 pub mod doctor;
+pub mod guard;
 pub mod host;
 pub mod inventory;
 pub mod job;
@@ -30,5 +31,6 @@ pub mod state;
 pub mod step;
 pub mod steps;
 mod suggest;
+pub mod wake;
 
 pub use provision::{Failure, HostReport, Options, ProvisionError, provision};

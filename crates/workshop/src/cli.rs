@@ -63,6 +63,8 @@ enum Command {
     Status(Later<commands::status::Args>),
     /// Log in to a host as root, with its pinned key.
     Ssh(Later<commands::ssh::Args>),
+    /// Start hosts again that are off, and say why they were.
+    Wake(Later<commands::wake::Args>),
     /// Remove the hosts, and show that nothing is left.
     Destroy(Later<commands::destroy::Args>),
     /// The tasks, and how far you are.
@@ -98,6 +100,10 @@ enum Command {
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
     Observe(Later<commands::observe::Args>),
+    /// The service that guards a host.
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    Guard(Later<commands::guard::Args>),
     /// Print the completion script for a shell.
     Completions(Later<commands::completions::Args>),
     /// Write the manual pages into a folder.
@@ -188,6 +194,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Rehearse(Later(args)) => commands::rehearse::run(&args, &output),
         Command::Status(Later(args)) => commands::status::run(&args, &output),
         Command::Ssh(Later(args)) => commands::ssh::run(&args),
+        Command::Wake(Later(args)) => commands::wake::run(args, &output),
         Command::Destroy(Later(args)) => commands::destroy::run(args, &output),
         Command::Tasks(Later(args)) => commands::tasks::run(&args, &output),
         Command::Show(Later(args)) => commands::show::run(&args, &output),
@@ -207,6 +214,8 @@ pub(crate) fn run() -> ExitCode {
         Command::InterfaceTest(Later(args)) => commands::interface_test::run(&args, &output),
         #[cfg(target_os = "linux")]
         Command::Observe(Later(args)) => commands::observe::run(&args, &output),
+        #[cfg(target_os = "linux")]
+        Command::Guard(Later(args)) => commands::guard::run(&args, &output),
         Command::Completions(Later(args)) => commands::completions::run(&args, &output),
         Command::Man(Later(args)) => commands::man::run(&args, &output),
     };

@@ -8,6 +8,8 @@ mod commands;
 mod diagnostic;
 mod gather;
 #[cfg(target_os = "linux")]
+mod guard;
+#[cfg(target_os = "linux")]
 mod live;
 #[cfg(target_os = "linux")]
 mod monitor;

@@ -69,7 +69,8 @@ impl State {
             }
             Event::Intent { host, effect } => self.change(host, |record| {
                 record.unfinished = Some(*effect);
-                record.verified = false;
+                // A host that only starts again is what it was.
+                record.verified &= *effect == Effect::Wake;
             }),
             Event::Done {
                 host,
@@ -79,7 +80,7 @@ impl State {
                 record.unfinished = None;
                 record.failure = None;
                 match effect {
-                    Effect::Create => record.address = *address,
+                    Effect::Create | Effect::Wake => record.address = *address,
                     Effect::Configure => record.verified = true,
                     Effect::Destroy => {
                         record.address = None;
@@ -87,9 +88,13 @@ impl State {
                     }
                 }
             }),
-            Event::Failed { host, error, .. } => self.change(host, |record| {
+            Event::Failed {
+                host,
+                error,
+                effect,
+            } => self.change(host, |record| {
                 record.failure = Some(error.clone());
-                record.verified = false;
+                record.verified &= *effect == Effect::Wake;
             }),
         }
     }

@@ -6,6 +6,8 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod destroy;
 pub(crate) mod doctor;
+#[cfg(target_os = "linux")]
+pub(crate) mod guard;
 pub(crate) mod hint;
 pub(crate) mod init;
 mod instructor;
@@ -30,4 +32,5 @@ pub(crate) mod tasks;
 #[cfg(target_os = "linux")]
 pub(crate) mod trace;
 pub(crate) mod tracepoints;
+pub(crate) mod wake;
 pub(crate) mod watch;

@@ -40,7 +40,9 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
             Condition::Unfinished => seat
                 .failure
                 .map_or("unfinished".into(), |why| format!("FAILED: {why}")),
-            Condition::Stopped => "stopped".to_owned(),
+            Condition::Stopped => seat.powered_off.map_or("stopped".into(), |note| {
+                format!("powered off by its guard: {}", note.reason)
+            }),
             Condition::Absent => "absent".to_owned(),
         };
         let address = seat

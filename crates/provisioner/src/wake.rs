@@ -226,7 +226,7 @@ impl Waking {
                 return Err(failure);
             }
         };
-        report.doing("booting");
+        report.doing(if job.ran { "asking" } else { "booting" });
         let target = Target {
             name: word.to_owned(),
             address: SocketAddr::new(address, 22),

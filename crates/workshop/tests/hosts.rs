@@ -15,6 +15,7 @@ mod hosts {
     mod desk;
     mod flow;
     mod footprint;
+    mod guard;
     mod inventory;
     mod killed;
     mod monitor;

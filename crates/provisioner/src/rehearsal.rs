@@ -177,6 +177,7 @@ mod tests {
             condition,
             unfinished: None,
             failure: None,
+            powered_off: None,
         }
     }
 

@@ -329,6 +329,24 @@ mod tests {
     }
 
     #[test]
+    fn a_host_that_only_starts_again_stays_what_it_was() {
+        let ready = [
+            done(Effect::Create, Some([10, 0, 0, 17])),
+            done(Effect::Configure, None),
+            intent(Effect::Wake),
+        ];
+        let begun = fold(ready.clone());
+        assert_eq!(begun.unfinished, Some(Effect::Wake));
+        assert!(begun.verified);
+        let woken =
+            fold((ready.clone().into_iter()).chain([done(Effect::Wake, Some([10, 0, 0, 17]))]));
+        assert!(woken.verified && woken.unfinished.is_none());
+        assert!(fold(ready.into_iter().chain([failed(Effect::Wake)])).verified);
+        // And one that never was is not by waking.
+        assert!(!fold([intent(Effect::Wake), done(Effect::Wake, None)]).verified);
+    }
+
+    #[test]
     fn a_hosts_life_adds_up() {
         let up = [
             intent(Effect::Create),

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use super::workshop::{Inventory, Workshop, eventually, word_of};
 
@@ -148,14 +149,27 @@ fn runaways_are_warned_stopped_and_powered_off_and_the_host_is_woken() {
     workshop.provision_changes_nothing();
 
     // Somebody's own power-off is not the guard's.
-    workshop.root(ada, "systemctl poweroff || true");
-    eventually("the host is off", || match seat(ada) {
-        seat if seat["condition"] == "stopped" => Ok(()),
-        seat => Err(seat.to_string()),
-    });
+    let turn_off = || {
+        workshop.run(&["ssh", ada, "systemctl poweroff"]);
+        eventually("the host is off", || match seat(ada) {
+            seat if seat["condition"] == "stopped" => Ok(()),
+            seat => Err(seat.to_string()),
+        });
+    };
+    turn_off();
     assert!(seat(ada)["powered_off"].is_null());
     let woken = workshop.run(&["wake", ada]).exits(0);
     assert!(woken.contains("not its guard"), "{woken}");
+
+    // Killed while the host boots: the next one goes on, and knows that it was begun.
+    turn_off();
+    workshop
+        .start(&["wake", ada])
+        .killed_after(Duration::from_millis(500));
+    workshop.run(&["wake", "--all"]).exits(0);
+    workshop.run(&["wake", ada]).exits(0);
+    assert!(seat(ada)["unfinished"].is_null(), "{}", seat(ada));
+    assert_eq!(seat(ada)["condition"], "verified");
 }
 
 #[test]

@@ -15,6 +15,10 @@ pub(crate) struct Args {
     #[arg(long)]
     without_hosts: bool,
 
+    /// Leave out workshop-pdf and the 220 packages that it is built from. Says so at the end.
+    #[arg(long)]
+    without_pdf: bool,
+
     /// Given on to the test programs: a part of a test's name.
     filter: Vec<String>,
 }
@@ -23,6 +27,21 @@ pub(crate) struct Args {
 const AS_ROOT: &[(&str, &str)] = &[("probe", "session"), ("workshop", "trace")];
 /// Integration tests that make real hosts and need root.
 const ON_HOSTS: &[(&str, &str)] = &[("provisioner", "local"), ("workshop", "hosts")];
+
+/// Nothing else needs it to be built.
+const PDF: &str = "workshop-pdf";
+
+impl Args {
+    /// `cargo test` over everything that is asked for.
+    fn cargo_test(&self) -> Command {
+        let mut command = Command::new("cargo");
+        command.current_dir(root()).args(["test", "--workspace"]);
+        if self.without_pdf {
+            command.args(["--exclude", PDF]);
+        }
+        command
+    }
+}
 
 pub(crate) fn run(args: &Args) -> Result {
     machine::prepare()?;
@@ -36,12 +55,7 @@ pub(crate) fn run(args: &Args) -> Result {
         Some(start_closure(workshop.clone())?)
     };
     let kernel_side = ebpf::start_check();
-    let built =
-        shown(
-            Command::new("cargo")
-                .current_dir(root())
-                .args(["test", "--workspace", "--no-run"]),
-        );
+    let built = shown(args.cargo_test().arg("--no-run"));
     // All have to end before the first error is told: nothing goes on behind our back.
     let closure = closure.map(|thread| thread.join());
     let kernel_side = kernel_side.join();
@@ -53,28 +67,25 @@ pub(crate) fn run(args: &Args) -> Result {
     eprintln!("\n{answer}");
 
     headline("Testing");
-    let mut tests = Command::new("cargo");
-    tests
-        .current_dir(root())
-        .args(["test", "--workspace", "--no-fail-fast", "--lib", "--bins"]);
+    let mut tests = args.cargo_test();
+    tests.args(["--no-fail-fast", "--lib", "--bins"]);
     let apart = [ON_HOSTS, AS_ROOT].concat();
     for (_, name) in integration_tests()?
         .iter()
         .filter(|test| !apart.contains(&(test.0.as_str(), test.1.as_str())))
+        .filter(|test| !(args.without_pdf && test.0 == PDF))
     {
         tests.args(["--test", name]);
     }
     shown(tests.arg("--").args(&args.filter))?;
     // cargo runs the documentation's examples only on their own.
-    shown(
-        Command::new("cargo")
-            .current_dir(root())
-            .args(["test", "--workspace", "--doc", "--"])
-            .args(&args.filter),
-    )?;
+    shown(args.cargo_test().args(["--doc", "--"]).args(&args.filter))?;
     headline("Testing as root");
     for test in AS_ROOT {
         shown(root_test(test, &workshop).arg("--").args(&args.filter))?;
+    }
+    if args.without_pdf {
+        eprintln!("\nleft out, as asked: {PDF} and its tests");
     }
     if args.without_hosts {
         eprintln!("\nleft out, as asked: the tests on real local hosts");

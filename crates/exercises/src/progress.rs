@@ -42,6 +42,29 @@ pub struct Record {
     pub last: Option<Last>,
 }
 
+/// A longer file is no progress: of six tasks it is 2 KB.
+pub const LARGEST: usize = 1 << 20;
+
+/// Why a file is no progress.
+#[derive(Debug, thiserror::Error)]
+pub enum BadProgress {
+    /// Longer than [`LARGEST`].
+    #[error("is larger than any progress")]
+    TooLarge,
+    /// Another format.
+    #[error("has format {found}, which this version cannot read")]
+    Schema {
+        /// What the file says.
+        found: u64,
+    },
+    /// Not what the format says.
+    #[error("is damaged in line {line}")]
+    Damaged {
+        /// Counted from 1.
+        line: usize,
+    },
+}
+
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     reason = "serde passes a reference"
@@ -98,6 +121,27 @@ impl Record {
 }
 
 impl Progress {
+    /// Reads a saved file, whoever wrote it.
+    ///
+    /// # Errors
+    /// [`BadProgress`].
+    pub fn from_json(bytes: &[u8]) -> Result<Self, BadProgress> {
+        #[derive(Deserialize)]
+        struct Header {
+            schema: u64,
+        }
+        if bytes.len() > LARGEST {
+            return Err(BadProgress::TooLarge);
+        }
+        let damaged = |error: serde_json::Error| BadProgress::Damaged { line: error.line() };
+        // The version first: a newer file may have fields that this program would call damaged.
+        let Header { schema } = serde_json::from_slice(bytes).map_err(damaged)?;
+        if schema != u64::from(SCHEMA) {
+            return Err(BadProgress::Schema { found: schema });
+        }
+        serde_json::from_slice(bytes).map_err(damaged)
+    }
+
     /// Notes that something was done for the task, which is begun then.
     pub fn touch(&mut self, task: &str, at: Timestamp) -> &mut Record {
         let record = self.tasks.entry(task.to_owned()).or_default();
@@ -250,5 +294,23 @@ mod tests {
         let progress: Progress = serde_json::from_str(text).unwrap();
         assert_eq!(progress.of("task0").attempts, 2);
         assert_eq!(progress.of("task0").stage(), Stage::Attempted);
+    }
+
+    #[test]
+    fn what_is_no_progress_is_said() {
+        for (text, why) in [
+            ("", "is damaged in line 1"),
+            ("[]", "is damaged in line 1"),
+            ("{\"schema\": 1}", "is damaged in line 1"),
+            (
+                r#"{"schema": 2}"#,
+                "has format 2, which this version cannot read",
+            ),
+            (&"[".repeat(100_000), "is damaged in line 1"),
+            (&" ".repeat(LARGEST + 1), "is larger than any progress"),
+        ] {
+            let error = Progress::from_json(text.as_bytes()).unwrap_err();
+            assert_eq!(error.to_string(), why);
+        }
     }
 }

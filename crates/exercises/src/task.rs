@@ -16,6 +16,8 @@ pub struct Task<S = Seen> {
     pub id: &'static str,
     /// As read.
     pub title: &'static str,
+    /// What it is about, in one sentence: on cards and in lists.
+    pub brief: &'static str,
     /// What the participant answers, in the order of the text.
     pub questions: &'static [Question],
     /// The prose: `templates/task/<id>.md.j2`.

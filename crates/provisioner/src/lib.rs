@@ -7,8 +7,9 @@
 //! The way through it: [`inventory::Inventory::load`] reads what is wanted, [`plan::plan`] compares it with
 //! what [`state`] and the provider in [`cloud`] know, [`provision()`] makes the hosts and takes each through
 //! its [`steps`] (which [`run`] gathers and changes over a [`host::Ssh`]), with the software that [`nix`]
-//! has built once. [`room::room`] and [`doctor::doctor`] look at the result, [`rehearsal::rehearse`] tries
-//! its tasks, [`wake::wake`] starts hosts again that their [`guard`] powered off, [`destroy::destroy`] ends it.
+//! has built once. [`roster::roster`] tells what stands on a card, [`room::room`] and
+//! [`doctor::doctor`] look at the result, [`rehearsal::rehearse`] tries its tasks, [`wake::wake`]
+//! starts hosts again that are off (their [`guard`] may say why), [`destroy::destroy`] ends it.
 
 pub mod cloud;
 pub mod destroy;
@@ -25,12 +26,14 @@ pub mod plan;
 mod provision;
 pub mod rehearsal;
 pub mod room;
+pub mod roster;
 pub mod run;
 pub mod ssh_files;
 pub mod state;
 pub mod step;
 pub mod steps;
 mod suggest;
+pub mod visit;
 pub mod wake;
 
 pub use provision::{Failure, HostReport, Options, ProvisionError, provision};

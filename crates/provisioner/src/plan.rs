@@ -85,32 +85,17 @@ pub fn plan(
     state: &State,
     there: &[HostStatus],
 ) -> Result<Vec<PlannedHost>, PlanError> {
-    let wanted: Vec<(Role, String)> = inventory
-        .participants
-        .iter()
-        .map(|person| (Role::Participant, person.name.clone()))
-        .chain((1..=inventory.hosts.spare).map(|n| (Role::Spare, format!("spare {n}"))))
-        .collect();
-    let keys: Vec<String> = wanted
-        .iter()
-        .map(|(role, identity)| key(*role, identity))
-        .collect();
-    let known: BTreeMap<String, Word> = state
-        .hosts
-        .iter()
-        .filter_map(|(name, host)| Some((key(host.role, &host.identity), name.parse().ok()?)))
-        .collect();
-    let words = names::assign(
-        &inventory.workshop.name,
-        keys.iter().map(String::as_str),
-        &known,
-        &BTreeSet::new(),
-    )?;
-
+    let wanted = words(inventory, state)?;
+    let known = known(state);
     let mut taken: BTreeSet<u8> = state.hosts.values().map(|host| host.index).collect();
     let mut plan = Vec::new();
-    for ((role, identity), key) in wanted.iter().zip(&keys) {
-        let name = words[key].to_string();
+    for Wanted {
+        role,
+        identity,
+        word,
+    } in &wanted
+    {
+        let name = word.to_string();
         let record = state.hosts.get(&name);
         let index = match record {
             Some(record) => record.index,
@@ -118,7 +103,10 @@ pub fn plan(
                 .find(|index| !taken.contains(index))
                 .ok_or_else(|| PlanError::Addresses {
                     wanted: wanted.len(),
-                    gone: known.keys().filter(|key| !keys.contains(key)).count(),
+                    gone: known
+                        .values()
+                        .filter(|word| wanted.iter().all(|wanted| wanted.word != **word))
+                        .count(),
                 })?,
         };
         taken.insert(index);
@@ -153,6 +141,60 @@ pub fn plan(
         });
     }
     Ok(plan)
+}
+
+/// A host that the inventory asks for, and its word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// What it is for.
+    pub role: Role,
+    /// A participant's name, or `spare 1`.
+    pub identity: String,
+    /// The recorded word, or the one that the first run would record.
+    pub word: Word,
+}
+
+/// The hosts that the inventory asks for, in its order, spares last.
+///
+/// # Errors
+/// When there are more of them than words.
+pub fn words(inventory: &Inventory, state: &State) -> Result<Vec<Wanted>, NotEnoughWords> {
+    let wanted: Vec<(Role, String)> = inventory
+        .participants
+        .iter()
+        .map(|person| (Role::Participant, person.name.clone()))
+        .chain((1..=inventory.hosts.spare).map(|n| (Role::Spare, format!("spare {n}"))))
+        .collect();
+    let keys: Vec<String> = wanted
+        .iter()
+        .map(|(role, identity)| key(*role, identity))
+        .collect();
+    let words = names::assign(
+        &inventory.workshop.name,
+        keys.iter().map(String::as_str),
+        &known(state),
+        &BTreeSet::new(),
+    )?;
+    Ok(wanted
+        .into_iter()
+        .zip(keys)
+        .filter_map(|((role, identity), key)| {
+            Some(Wanted {
+                role,
+                identity,
+                word: *words.get(&key)?,
+            })
+        })
+        .collect())
+}
+
+/// The words that the state knows, by whose they are.
+fn known(state: &State) -> BTreeMap<String, Word> {
+    state
+        .hosts
+        .iter()
+        .filter_map(|(name, host)| Some((key(host.role, &host.identity), name.parse().ok()?)))
+        .collect()
 }
 
 /// A participant may be called `spare 1`; the role keeps the two apart.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::host::{Limits, Script, Ssh, SshError, Target};
 use crate::provision::ProvisionError;
 use crate::room::{Condition, Seat, room};
-use crate::state::{Role, Workplace};
+use crate::state::{Keys, Role};
 use crate::steps::TREE;
 
 /// Why there is no rehearsal.
@@ -52,12 +52,6 @@ pub enum RehearsalError {
     },
 }
 
-impl From<crate::state::WorkplaceError> for RehearsalError {
-    fn from(error: crate::state::WorkplaceError) -> Self {
-        ProvisionError::from(error).into()
-    }
-}
-
 /// A full rehearsal builds fifty programs, each in ten seconds on two cores; a small server has one.
 const DEADLINE: Duration = Duration::from_secs(2 * 60 * 60);
 
@@ -73,10 +67,9 @@ pub async fn rehearse(
     on_line: impl FnMut(&str),
 ) -> Result<Seat, RehearsalError> {
     let seat = choose(room(path).await?, word)?;
-    // Nothing is written: a provision may go on beside it, and need not wait.
-    let place = Workplace::open(path, "rehearse")?;
-    let (instructor, host_key) = (place.instructor_key()?, place.host_key(&seat.word)?);
-    drop(place);
+    let keys = Keys::of(path);
+    let instructor = keys.instructor().map_err(ProvisionError::from)?;
+    let host_key = keys.host(&seat.word).map_err(ProvisionError::from)?;
     let address = seat.address.ok_or_else(|| RehearsalError::NotThere {
         word: seat.word.clone(),
         is: "has no known address",

@@ -73,6 +73,23 @@ pub async fn room(path: &Path) -> Result<Vec<Seat>, ProvisionError> {
     Ok(seats)
 }
 
+/// The seats that `only` names, or all but the builder's; nobody works there.
+///
+/// # Errors
+/// A word that no host has.
+pub fn selected(seats: Vec<Seat>, only: &[String]) -> Result<Vec<Seat>, ProvisionError> {
+    let chosen =
+        |seat: &Seat| seat.role != Role::Builder && (only.is_empty() || only.contains(&seat.word));
+    let chosen: Vec<Seat> = seats.into_iter().filter(chosen).collect();
+    match only
+        .iter()
+        .find(|word| chosen.iter().all(|seat| seat.word != **word))
+    {
+        Some(word) => Err(ProvisionError::NoSuchHost { word: word.clone() }),
+        None => Ok(chosen),
+    }
+}
+
 fn seats(state: &State, running: impl Fn(&str) -> Option<bool>) -> Vec<Seat> {
     let mut seats: Vec<(u8, Seat)> = state
         .hosts

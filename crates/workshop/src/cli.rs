@@ -12,7 +12,7 @@ use crate::output::{self, Output};
 
 /// Servers for people who learn on real machines.
 ///
-/// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `rehearse`, `status`, `ssh`, `destroy`.
+/// Instructor: `init`, `add`, `plan`, `provision`, `doctor`, `rehearse`, `handouts`, `status`, `grade`, `ssh`, `destroy`.
 /// Participant: `tasks`, `show`, `start`, `hint`, `answer`, `check`, `watch`, `progress`, `reset`,
 /// `tracepoints`, `trace`, `monitor`, `interface-test`.
 #[derive(Parser)]
@@ -59,8 +59,12 @@ enum Command {
     Doctor(Later<commands::doctor::Args>),
     /// Try every task on a host before the day, with right and wrong solutions.
     Rehearse(Later<commands::rehearse::Args>),
+    /// Cards, the table for the wall and the task book, to print and to send.
+    Handouts(Later<commands::handouts::Args>),
     /// The room: every host, whose it is, and how it is.
     Status(Later<commands::status::Args>),
+    /// Check every participant's host again, from your side.
+    Grade(Later<commands::grade::Args>),
     /// Log in to a host as root, with its pinned key.
     Ssh(Later<commands::ssh::Args>),
     /// Start hosts again that are off, and say why they were.
@@ -96,6 +100,9 @@ enum Command {
     /// Whether every documented tracepoint of a bitcoind fires and says what RPC says.
     #[cfg(target_os = "linux")]
     InterfaceTest(Later<commands::interface_test::Args>),
+    /// The side of a grade that is on a host.
+    #[command(hide = true)]
+    Evidence(Later<commands::evidence::Args>),
     /// The side of a check that is root.
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
@@ -192,7 +199,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Provision(Later(args)) => commands::provision::run(args, &output),
         Command::Doctor(Later(args)) => commands::doctor::run(&args, &output),
         Command::Rehearse(Later(args)) => commands::rehearse::run(&args, &output),
+        Command::Handouts(Later(args)) => commands::handouts::run(&args, &output),
         Command::Status(Later(args)) => commands::status::run(&args, &output),
+        Command::Grade(Later(args)) => commands::grade::run(args, &output),
+        Command::Evidence(Later(args)) => commands::evidence::run(&args, &output),
         Command::Ssh(Later(args)) => commands::ssh::run(&args),
         Command::Wake(Later(args)) => commands::wake::run(args, &output),
         Command::Destroy(Later(args)) => commands::destroy::run(args, &output),

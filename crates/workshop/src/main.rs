@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod diagnostic;
 mod gather;
+mod grade;
 #[cfg(target_os = "linux")]
 mod guard;
 #[cfg(target_os = "linux")]
@@ -18,6 +19,7 @@ mod output;
 mod participant;
 mod progress;
 mod rehearsal;
+mod room;
 
 fn main() -> std::process::ExitCode {
     cli::run()

@@ -38,7 +38,6 @@ impl Output {
         Self { json, lines: false }
     }
 
-    #[cfg(target_os = "linux")]
     /// With each JSON document on a line of its own, for a verb that prints several.
     pub(crate) fn lines(self) -> Self {
         Self {
@@ -54,12 +53,21 @@ impl Output {
 
     /// Prints `body` as a JSON document; most verbs have one. `body` must serialize as a map.
     pub(crate) fn document<T: Serialize>(&self, command: &str, body: &T) -> miette::Result<()> {
+        self.text(&self.document_text(command, body)?)
+    }
+
+    /// The text of such a document.
+    pub(crate) fn document_text<T: Serialize>(
+        &self,
+        command: &str,
+        body: &T,
+    ) -> miette::Result<String> {
         let document = Document {
             schema: SCHEMA,
             command,
             body,
         };
-        self.text(&self.encode(&document).into_diagnostic()?)
+        self.encode(&document).into_diagnostic()
     }
 
     /// A JSON document as it is printed, with its end of line.

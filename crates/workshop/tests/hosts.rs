@@ -15,7 +15,9 @@ mod hosts {
     mod desk;
     mod flow;
     mod footprint;
+    mod grade;
     mod guard;
+    mod handouts;
     mod inventory;
     mod killed;
     mod monitor;

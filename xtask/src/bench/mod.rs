@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: measures what the project promises. Whole processes, several runs, ratios in one run.
 
 mod checks;
+mod handouts;
 mod probe;
 mod startup;
 
@@ -27,6 +28,9 @@ pub(crate) struct Args {
     /// Only how long checks take, on a host of their own.
     #[arg(long, conflicts_with_all = ["probe", "startup"])]
     checks: bool,
+    /// Only the handouts of a large room: needs no hosts, and builds workshop-pdf.
+    #[arg(long, conflicts_with_all = ["probe", "startup"])]
+    handouts: bool,
 
     /// Hosts to provision.
     #[arg(long, default_value_t = 8)]
@@ -53,6 +57,9 @@ pub(crate) fn run(args: &Args) -> Result {
             args.runs,
         );
     }
+    if args.handouts {
+        return handouts::measure(&workshop, args.runs);
+    }
     probe::measure(&workshop, args.runs)?;
     if args.probe {
         return Ok(());
@@ -66,6 +73,7 @@ pub(crate) fn run(args: &Args) -> Result {
     shown(&mut room.command("provision"))?;
     shown(room.command("destroy").arg("--yes"))?;
     let measured = measure(args, &room);
+    let measured = measured.and_then(|()| handouts::measure(&room.workshop, args.runs));
     headline("Destroy");
     // Also when measuring failed: nothing may be left.
     let (seconds, _) = timed(

@@ -39,6 +39,13 @@ pub(crate) fn run(args: &Args) -> Result {
     );
     shown(&mut room.command("provision"))?;
 
+    headline("Handouts: cards to print, the task book, and the table for the wall");
+    shown(&mut room.command("handouts"))?;
+    let table = root().join("handouts/table.md");
+    let table =
+        std::fs::read_to_string(&table).map_err(|error| format!("{}: {error}", table.display()))?;
+    println!("\n{}", table.trim_end());
+
     let key = keys.join(PARTICIPANT.1);
     let word = room.word_of(PARTICIPANT.0)?;
     headline(&format!(

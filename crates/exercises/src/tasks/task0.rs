@@ -14,6 +14,7 @@ use crate::verdict::Judged;
 pub const TASK: Task = Task {
     id: "task0",
     title: "Log in and look around",
+    brief: "Find out what your server is made of, and become its administrator.",
     questions: &[
         Question {
             id: "kernel",

@@ -18,6 +18,7 @@ use crate::verdict::Judged;
 pub const TASK: Task = Task {
     id: "task1",
     title: "List the tracepoints",
+    brief: "Find the places where Bitcoin Core offers to be watched.",
     questions: &[
         Question {
             id: "tracepoints",

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) const TASK: Task<Seen> = Task {
     id: "task6",
     title: "Ask the node",
+    brief: "See what the node says about itself.",
     questions: &[
         Question {
             id: "chain",

@@ -44,31 +44,59 @@ impl KeyPair {
     /// # Errors
     /// [`KeyFileError`]; a file that is there and is no key is never replaced.
     pub fn load_or_create(path: &Path, comment: &str) -> Result<Self, KeyFileError> {
-        let io = |source| KeyFileError::Io {
-            path: path.to_owned(),
-            source,
-        };
+        if let Some(pair) = Self::load(path)? {
+            return Ok(pair);
+        }
         let format = |source| KeyFileError::Format {
             path: path.to_owned(),
             source,
         };
+        let mut private = PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519)
+            .map_err(format)?;
+        private.set_comment(comment);
+        let text = private.to_openssh(LineEnding::LF).map_err(format)?;
+        files::write_private(path, text.as_bytes()).map_err(|source| KeyFileError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            private: Arc::new(private),
+        })
+    }
+
+    /// Reads the pair in `path`; `None` where there is no file.
+    ///
+    /// # Errors
+    /// [`KeyFileError`].
+    pub fn load(path: &Path) -> Result<Option<Self>, KeyFileError> {
         match fs_err::read_to_string(path) {
-            Ok(text) => Ok(Self {
-                private: Arc::new(PrivateKey::from_openssh(text).map_err(format)?),
-            }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let mut private =
-                    PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519)
-                        .map_err(format)?;
-                private.set_comment(comment);
-                let text = private.to_openssh(LineEnding::LF).map_err(format)?;
-                files::write_private(path, text.as_bytes()).map_err(io)?;
-                Ok(Self {
-                    private: Arc::new(private),
+            Ok(text) => PrivateKey::from_openssh(text)
+                .map(|private| {
+                    Some(Self {
+                        private: Arc::new(private),
+                    })
                 })
-            }
-            Err(error) => Err(io(error)),
+                .map_err(|source| KeyFileError::Format {
+                    path: path.to_owned(),
+                    source,
+                }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(KeyFileError::Io {
+                path: path.to_owned(),
+                source,
+            }),
         }
+    }
+
+    /// As [`KeyPair::load`], of a pair that must be there.
+    ///
+    /// # Errors
+    /// [`KeyFileError`]; also when there is none.
+    pub fn read(path: &Path) -> Result<Self, KeyFileError> {
+        Self::load(path)?.ok_or_else(|| KeyFileError::Io {
+            path: path.to_owned(),
+            source: std::io::ErrorKind::NotFound.into(),
+        })
     }
 
     /// The private half, for authentication.

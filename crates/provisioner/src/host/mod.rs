@@ -6,6 +6,6 @@ mod pinned;
 pub mod script;
 pub mod ssh;
 
-pub use output::{Output, last_lines};
+pub use output::{Bytes, Output, last_lines, printable};
 pub use script::Script;
 pub use ssh::{Limits, Ssh, SshError, Target};

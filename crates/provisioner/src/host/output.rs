@@ -1,5 +1,7 @@
 //! What a command prints: bounded, and harmless to whoever looks at it.
 
+use std::ops::ControlFlow;
+
 use crate::participants::text::is_invisible;
 
 /// What a remote command left.
@@ -35,6 +37,101 @@ pub fn last_lines(text: &str, n: usize) -> Vec<String> {
         .iter()
         .map(|line| (*line).to_owned())
         .collect()
+}
+
+/// What a remote command left that is not for people: its standard output as it came, which nobody may print.
+#[derive(Clone, Debug)]
+pub struct Bytes {
+    /// The exit status; none when a signal ended it, or when we did.
+    pub status: Option<u32>,
+    /// Standard output, up to the bound.
+    pub bytes: Vec<u8>,
+    /// Whether more came than the bound allowed; the command was ended then.
+    pub cut: bool,
+    /// The beginning of standard error, printable.
+    pub errors: String,
+}
+
+/// Takes in what a command prints.
+pub(super) trait Sink {
+    /// Something came on standard output, or on standard error. `Break` when no more is wanted.
+    fn take(&mut self, from_stderr: bool, data: &[u8]) -> ControlFlow<()>;
+    /// The command ended.
+    fn ended(&mut self, status: u32);
+    /// Whether it is known how.
+    fn has_ended(&self) -> bool;
+}
+
+/// Standard output as bytes; standard error handed on line by line.
+pub(super) struct Fetched<F> {
+    bytes: Vec<u8>,
+    bound: usize,
+    cut: bool,
+    errors: Collected<F>,
+}
+
+/// Of standard error so much is kept.
+const MOST_ERRORS: usize = 16 << 10;
+
+impl<F: FnMut(&str)> Fetched<F> {
+    pub(super) fn new(bound: usize, on_line: F) -> Self {
+        Self {
+            bytes: Vec::new(),
+            bound,
+            cut: false,
+            errors: Collected::new(MOST_ERRORS, on_line),
+        }
+    }
+
+    pub(super) fn finish(self) -> Bytes {
+        let errors = self.errors.finish();
+        Bytes {
+            status: errors.status,
+            bytes: self.bytes,
+            cut: self.cut,
+            errors: errors.text,
+        }
+    }
+}
+
+impl<F: FnMut(&str)> Sink for Fetched<F> {
+    fn take(&mut self, from_stderr: bool, data: &[u8]) -> ControlFlow<()> {
+        if from_stderr {
+            self.errors.add(data);
+            return ControlFlow::Continue(());
+        }
+        let room = self.bound.saturating_sub(self.bytes.len());
+        self.cut |= data.len() > room;
+        self.bytes.extend(data.iter().take(room));
+        if self.cut {
+            // What nobody keeps need not be sent.
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn ended(&mut self, status: u32) {
+        self.errors.status = Some(status);
+    }
+
+    fn has_ended(&self) -> bool {
+        self.errors.status.is_some()
+    }
+}
+
+impl<F: FnMut(&str)> Sink for Collected<F> {
+    fn take(&mut self, _: bool, data: &[u8]) -> ControlFlow<()> {
+        self.add(data);
+        ControlFlow::Continue(())
+    }
+
+    fn ended(&mut self, status: u32) {
+        self.status = Some(status);
+    }
+
+    fn has_ended(&self) -> bool {
+        self.status.is_some()
+    }
 }
 
 /// Output as it comes in: kept up to a bound, handed on line by line.
@@ -91,7 +188,7 @@ impl<F: FnMut(&str)> Collected<F> {
 
 /// Text without control characters but newline and tab, and without what turns the writing direction,
 /// so that a host cannot drive our terminal or show one text as another.
-fn printable(bytes: &[u8]) -> String {
+pub fn printable(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes)
         .chars()
         .filter(|c| *c != '\r')
@@ -119,6 +216,22 @@ mod tests {
         assert_eq!(output.text, "ab\u{FFFD}[2J\nc");
         assert!(output.cut);
         assert_eq!(lines, ["ab\u{FFFD}[2J", "cde", "end"]);
+    }
+
+    #[test]
+    fn bytes_stay_as_they_are_and_end_at_the_bound() {
+        let mut lines = Vec::new();
+        let mut fetched = Fetched::new(4, |line: &str| lines.push(line.to_owned()));
+        assert!(fetched.take(false, b"\x1b\xff").is_continue());
+        assert!(fetched.take(true, b"\x1bwhy\n").is_continue());
+        assert!(fetched.take(false, b"abc").is_break());
+        let bytes = fetched.finish();
+        assert_eq!(bytes.bytes, b"\x1b\xffab");
+        assert!(bytes.cut && bytes.status.is_none());
+        assert_eq!(
+            (bytes.errors.as_str(), lines),
+            ("\u{FFFD}why\n", vec!["\u{FFFD}why".to_owned()])
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! waits for ever.
 
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use russh::{
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::output::{Collected, Output};
+use super::output::{Bytes, Collected, Fetched, Output, Sink};
 use super::pinned::Pinned;
 use super::script::{Script, quote};
 
@@ -281,14 +282,42 @@ impl Ssh {
         limits: Limits,
         on_line: impl FnMut(&str),
     ) -> Result<Output, SshError> {
+        let mut collected = Collected::new(limits.output, on_line);
         self.exec(
             "sh -s",
             script.text().as_bytes(),
-            limits,
+            limits.deadline,
             "running a script",
-            on_line,
+            &mut collected,
         )
-        .await
+        .await?;
+        Ok(collected.finish())
+    }
+
+    /// Runs a script that reads `input`, and keeps its standard output as bytes: for files and documents, which
+    /// are read and never printed. Once more than the bound came, the command is ended.
+    ///
+    /// `on_line` gets the lines of standard error, printable.
+    ///
+    /// # Errors
+    /// As [`Ssh::run`], and [`SshError::Input`].
+    pub async fn fetch(
+        &self,
+        script: &Script,
+        input: impl AsyncRead + Unpin,
+        limits: Limits,
+        on_line: impl FnMut(&str),
+    ) -> Result<Bytes, SshError> {
+        let mut fetched = Fetched::new(limits.output, on_line);
+        self.exec(
+            &format!("sh -c {}", quote(script.text())),
+            input,
+            limits.deadline,
+            "running a script",
+            &mut fetched,
+        )
+        .await?;
+        Ok(fetched.finish())
     }
 
     /// Writes the `size` bytes of `content` to `path` there, whole or not at all, readable by the
@@ -311,29 +340,31 @@ impl Ssh {
             .with("path", path)
             .with("size", &size.to_string());
         script.push(UPLOAD);
+        let mut collected = Collected::new(limits.output, |_: &str| {});
         self.exec(
             &format!("sh -c {}", quote(script.text())),
             content,
-            limits,
+            limits.deadline,
             "uploading a file",
-            |_| {},
+            &mut collected,
         )
-        .await
+        .await?;
+        Ok(collected.finish())
     }
 
     async fn exec(
         &self,
         command: &str,
         input: impl AsyncRead + Unpin,
-        limits: Limits,
+        deadline: Duration,
         doing: &'static str,
-        on_line: impl FnMut(&str),
-    ) -> Result<Output, SshError> {
-        let end = Instant::now() + limits.deadline;
+        sink: &mut impl Sink,
+    ) -> Result<(), SshError> {
+        let end = Instant::now() + deadline;
         let timed_out = |_| SshError::TimedOut {
             host: self.name.clone(),
             doing,
-            after: limits.deadline,
+            after: deadline,
         };
         let failed = |failure| match failure {
             Failure::Connection(source) => SshError::Broken {
@@ -352,17 +383,17 @@ impl Ssh {
             .map_err(timed_out)?
             .map_err(|error| failed(Failure::Connection(error)))?;
         let (mut reader, writer) = channel.split();
-        let conversation = converse(&mut reader, &writer, input, limits.output, on_line);
+        let conversation = converse(&mut reader, &writer, input, sink);
         let result = match timeout_at(end, conversation).await {
             Ok(result) => result.map_err(failed),
             Err(elapsed) => Err(timed_out(elapsed)),
         };
-        if result.is_err() {
+        if !matches!(result, Ok(ControlFlow::Continue(()))) {
             // Or the command would go on printing down a connection that others still use. Not waited
             // for: a host that reads nothing more could hold us here.
             let _ = timeout(Duration::ZERO, writer.close()).await;
         }
-        result
+        result.map(|_| ())
     }
 
     async fn start(&self, command: &str) -> Result<Channel<client::Msg>, russh::Error> {
@@ -400,15 +431,14 @@ enum Failure {
     Input(std::io::Error),
 }
 
-/// Sends the input and collects the output, both at once: a host that prints a lot before it has read
+/// Sends the input and takes in the output, both at once: a host that prints a lot before it has read
 /// its input would otherwise wait for us.
 async fn converse(
     reader: &mut ChannelReadHalf,
     writer: &ChannelWriteHalf<client::Msg>,
     mut input: impl AsyncRead + Unpin,
-    bound: usize,
-    on_line: impl FnMut(&str),
-) -> Result<Output, Failure> {
+    sink: &mut impl Sink,
+) -> Result<ControlFlow<()>, Failure> {
     let send = async {
         // russh cuts it to what the host takes in one packet, 32 KiB with OpenSSH.
         let mut chunk = vec![0; 32 << 10];
@@ -426,28 +456,30 @@ async fn converse(
         Ok(())
     };
     let receive = async {
-        let mut collected = Collected::new(bound, on_line);
         loop {
-            match reader.wait().await {
-                Some(ChannelMsg::Data { data } | ChannelMsg::ExtendedData { data, .. }) => {
-                    collected.add(&data);
-                }
+            let more = match reader.wait().await {
+                Some(ChannelMsg::Data { data }) => sink.take(false, &data),
+                Some(ChannelMsg::ExtendedData { data, .. }) => sink.take(true, &data),
                 Some(ChannelMsg::ExitStatus { exit_status }) => {
-                    collected.status = Some(exit_status);
+                    sink.ended(exit_status);
+                    continue;
                 }
-                Some(ChannelMsg::Close) => return Ok(collected.finish()),
-                Some(_) => {}
+                Some(ChannelMsg::Close) => return Ok(ControlFlow::Continue(())),
+                Some(_) => continue,
                 // No message can come any more, and the channel was not closed: the connection is gone.
                 // The status may have come before.
-                None if collected.status.is_some() => return Ok(collected.finish()),
+                None if sink.has_ended() => return Ok(ControlFlow::Continue(())),
                 None => return Err(Failure::Connection(russh::Error::Disconnect)),
+            };
+            if more.is_break() {
+                return Ok(more);
             }
         }
     };
     tokio::pin!(send, receive);
     tokio::select! {
         // A command may end before it has read everything; its status tells more than what was left over.
-        output = &mut receive => output,
+        ended = &mut receive => ended,
         sent = &mut send => {
             sent?;
             receive.await

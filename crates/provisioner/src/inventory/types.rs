@@ -44,6 +44,21 @@ pub struct Workshop {
     pub deadline: Option<jiff::ZonedDateTime>,
 }
 
+impl Workshop {
+    /// The deadline as people read it, in the zone or with the offset it was written in.
+    pub fn deadline_text(&self) -> Option<String> {
+        let deadline = self.deadline.as_ref()?;
+        let zone = deadline.time_zone();
+        // An offset alone would stand there as a bare +01.
+        let form = if zone.iana_name().is_none() && zone.to_fixed_offset().is_ok() {
+            "%A, %-d %B %Y, %H:%M UTC%:z"
+        } else {
+            "%A, %-d %B %Y, %H:%M %Z"
+        };
+        Some(deadline.strftime(form).to_string())
+    }
+}
+
 /// The Bitcoin Core of every host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bitcoin {

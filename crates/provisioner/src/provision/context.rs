@@ -70,11 +70,7 @@ impl Run {
             word: host.name.clone(),
             participant: person.map(|person| person.name.clone()),
             participant_key: person.map(|person| person.key.authorized_line()),
-            deadline: inventory
-                .workshop
-                .deadline
-                .as_ref()
-                .map(|at| at.strftime("%A, %-d %B %Y, %H:%M %Z").to_string()),
+            deadline: inventory.workshop.deadline_text(),
             chain: match inventory.bitcoin.chain {
                 Chain::Testnet4 => ChainParams::TESTNET4,
                 Chain::Signet => ChainParams::SIGNET,

@@ -28,7 +28,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub(crate) fn new(error: &dyn miette::Diagnostic) -> Self {
+    /// The error with its causes and its way out.
+    pub fn new(error: &dyn miette::Diagnostic) -> Self {
         let mut message = error.to_string();
         let mut cause = error.source();
         while let Some(inner) = cause {

@@ -166,6 +166,52 @@ pub fn read(inventory: &Path) -> Result<Option<State>, WorkplaceError> {
     }
 }
 
+/// The keys of a workshop, for commands that only look and need not wait for those that change something.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    folder: PathBuf,
+}
+
+impl Keys {
+    /// Those of the workshop of the inventory at `inventory`.
+    pub fn of(inventory: &Path) -> Self {
+        Self {
+            folder: folder_of(inventory),
+        }
+    }
+
+    /// The key pair we log in with.
+    ///
+    /// # Errors
+    /// [`KeyFileError`]; also when there is none yet.
+    pub fn instructor(&self) -> Result<KeyPair, KeyFileError> {
+        KeyPair::read(&self.folder.join(INSTRUCTOR_KEY))
+    }
+
+    /// The key pair of the host `name`.
+    ///
+    /// # Errors
+    /// [`KeyFileError`]; also when there is none yet.
+    pub fn host(&self, name: &str) -> Result<KeyPair, KeyFileError> {
+        KeyPair::read(&host_key_file(&self.folder, name))
+    }
+
+    /// As [`Keys::host`]; none where it was not made yet.
+    ///
+    /// # Errors
+    /// [`KeyFileError`].
+    pub fn find_host(&self, name: &str) -> Result<Option<KeyPair>, KeyFileError> {
+        KeyPair::load(&host_key_file(&self.folder, name))
+    }
+}
+
+/// The instructor's private key in `.workshop/`.
+const INSTRUCTOR_KEY: &str = "id_ed25519";
+
+fn host_key_file(folder: &Path, name: &str) -> PathBuf {
+    folder.join("hosts").join(name).join("ssh_host_ed25519_key")
+}
+
 impl Workplace {
     /// Opens the state of the inventory at `inventory` for `doing` (named to whoever comes second),
     /// making it when this is the first run.
@@ -219,15 +265,14 @@ impl Workplace {
     /// # Errors
     /// [`WorkplaceError::Folder`] and [`WorkplaceError::Key`].
     pub fn host_key(&self, name: &str) -> Result<KeyPair, WorkplaceError> {
-        let folder = self.folder.join("hosts").join(name);
-        make_private_folder(&folder).map_err(|source| WorkplaceError::Folder {
-            path: folder.clone(),
-            source,
-        })?;
-        Ok(KeyPair::load_or_create(
-            &folder.join("ssh_host_ed25519_key"),
-            &format!("root@{name}"),
-        )?)
+        let path = host_key_file(&self.folder, name);
+        if let Some(folder) = path.parent() {
+            make_private_folder(folder).map_err(|source| WorkplaceError::Folder {
+                path: folder.to_owned(),
+                source,
+            })?;
+        }
+        Ok(KeyPair::load_or_create(&path, &format!("root@{name}"))?)
     }
 
     /// The key pair we log in with.
@@ -236,7 +281,7 @@ impl Workplace {
     /// [`WorkplaceError::Key`].
     pub fn instructor_key(&self) -> Result<KeyPair, WorkplaceError> {
         Ok(KeyPair::load_or_create(
-            &self.folder.join("id_ed25519"),
+            &self.folder.join(INSTRUCTOR_KEY),
             "workshop instructor",
         )?)
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use comfy_table::{ContentArrangement, Table, presets};
 use miette::IntoDiagnostic as _;
 use provisioner::inventory::Inventory;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::output::Output;
 
@@ -43,17 +44,47 @@ pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> miette::Result<T> {
     Ok(runtime.block_on(work))
 }
 
+/// Sets `stop` at the first Ctrl-C, SIGTERM or SIGHUP; the second ends the process at once.
+pub(crate) fn stop_on_signals(stop: tokio::sync::watch::Sender<bool>) -> std::io::Result<()> {
+    // For the second signal alone; its handlers stay when the value goes.
+    crate::cancel::Cancel::on_signals()?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut hung_up = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+            _ = hung_up.recv() => {}
+        }
+        let _ = stop.send(true);
+        // Whoever waits for the other end would take its loss for a signal.
+        std::future::pending::<()>().await;
+    });
+    Ok(())
+}
+
 /// A table without lines, as wide as the terminal at most.
 pub(crate) struct Listing(Table);
 
 impl Listing {
     pub(crate) fn new<const N: usize>(header: [&str; N]) -> Self {
+        Self::with(header.map(str::to_owned).to_vec())
+    }
+
+    /// With a header whose length is not known before.
+    pub(crate) fn with(header: Vec<String>) -> Self {
         let mut table = Table::new();
         table
             .load_style(presets::NOTHING)
             .set_content_arrangement(ContentArrangement::Dynamic);
         table.set_header(header);
         Self(table)
+    }
+
+    /// A row of as many cells as the header has.
+    pub(crate) fn push(&mut self, cells: Vec<String>) {
+        self.0.add_row(cells);
     }
 
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {

@@ -6,8 +6,11 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod destroy;
 pub(crate) mod doctor;
+pub(crate) mod evidence;
+pub(crate) mod grade;
 #[cfg(target_os = "linux")]
 pub(crate) mod guard;
+pub(crate) mod handouts;
 pub(crate) mod hint;
 pub(crate) mod init;
 mod instructor;
@@ -34,3 +37,6 @@ pub(crate) mod trace;
 pub(crate) mod tracepoints;
 pub(crate) mod wake;
 pub(crate) mod watch;
+
+pub(crate) use instructor::Listing;
+pub(crate) use participant::the_task;

@@ -51,6 +51,7 @@ impl Look {
             answers: self.answers.clone(),
             rpc: self.rpc.clone(),
             cookie: self.cookie.clone(),
+            seed: None,
         }
     }
 }

@@ -1,11 +1,19 @@
 //! `workshop status`: the room as it is.
 
+use std::collections::BTreeMap;
+
+use exercises::TASKS;
+use exercises::progress::Stage;
 use provisioner::room::{Condition, Seat, room};
+use provisioner::state::Role;
+use provisioner::visit::{Visits, visit};
 use serde::Serialize;
 
 use super::instructor::{self, InventoryArgs, Listing};
 use crate::cli::{Outcome, Result};
 use crate::output::Output;
+use crate::room::PATIENCE;
+use crate::room::progress::{self, HostSays, Told};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -13,17 +21,42 @@ pub(crate) struct Args {
     inventory: InventoryArgs,
 }
 
+/// Each is a connection and one small file: so many at once are no burden.
+const PARALLEL: usize = 32;
+
 #[derive(Serialize)]
 struct Document {
-    hosts: Vec<Seat>,
+    hosts: Vec<Host>,
 }
 
-/// Exit 1 when some host is not verified.
+#[derive(Serialize)]
+struct Host {
+    #[serde(flatten)]
+    seat: Seat,
+    /// What the host says of its participant's progress; none of the builder, and of hosts that do not answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<Progress>,
+    /// Why it does not answer, though it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_answer: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Progress {
+    passed: usize,
+    of: usize,
+    tasks: Vec<Told>,
+    /// Why its file is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable: Option<String>,
+}
+
+/// Exit 1 when some host is not verified or does not answer.
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
-    let hosts = instructor::block_on(room(&args.inventory.inventory))??;
+    let hosts = instructor::block_on(look(args))??;
     let well = hosts
         .iter()
-        .all(|seat| seat.condition == Condition::Verified);
+        .all(|host| host.seat.condition == Condition::Verified && host.no_answer.is_none());
     let outcome = if well { Outcome::Yes } else { Outcome::No };
     if output.json() {
         output.document("status", &Document { hosts })?;
@@ -33,24 +66,102 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
         output.remark("Nothing was provisioned here yet: `workshop provision`.");
         return Ok(outcome);
     }
-    let mut table = Listing::new(["word", "address", "participant", "state"]);
-    for seat in hosts {
-        let state = match seat.condition {
-            Condition::Verified => "verified".to_owned(),
-            Condition::Unfinished => seat
-                .failure
-                .map_or("unfinished".into(), |why| format!("FAILED: {why}")),
-            Condition::Stopped => seat.powered_off.map_or("stopped".into(), |note| {
-                format!("powered off by its guard: {}", note.reason)
-            }),
-            Condition::Absent => "absent".to_owned(),
-        };
-        let address = seat
-            .address
-            .map(|address| address.to_string())
-            .unwrap_or_default();
-        table.row([seat.word, address, seat.identity, state]);
+    let mut table = Listing::new(["word", "address", "participant", "state", "tasks passed"]);
+    for host in hosts {
+        let (state, tasks) = (host.state(), host.tasks());
+        let address = host.seat.address;
+        let address = address.map(|address| address.to_string());
+        table.row([
+            host.seat.word,
+            address.unwrap_or_default(),
+            host.seat.identity,
+            state,
+            tasks,
+        ]);
     }
     output.text(&table.to_string())?;
     Ok(outcome)
+}
+
+async fn look(args: &Args) -> std::result::Result<Vec<Host>, provisioner::ProvisionError> {
+    let path = &args.inventory.inventory;
+    let seats = room(path).await?;
+    let asked = seats.iter().filter(|seat| {
+        seat.role != Role::Builder
+            && matches!(seat.condition, Condition::Verified | Condition::Unfinished)
+    });
+    let visits = Visits {
+        parallel: PARALLEL,
+        patience: PATIENCE,
+        events: None,
+    };
+    let visited = visit(path, asked.cloned().collect(), visits, |visit| async move {
+        progress::ask(&visit.ssh).await
+    })
+    .await;
+    let mut answers: BTreeMap<String, _> = visited
+        .into_iter()
+        .map(|visited| (visited.seat.word, visited.result))
+        .collect();
+    let hosts = seats.into_iter().map(|seat| {
+        let (progress, no_answer) = match answers.remove(&seat.word) {
+            None => (None, None),
+            Some(Ok(says)) => (Some(Progress::of(&says)), None),
+            Some(Err(failure)) => (None, Some(failure.message)),
+        };
+        Host {
+            seat,
+            progress,
+            no_answer,
+        }
+    });
+    Ok(hosts.collect())
+}
+
+impl Progress {
+    fn of(says: &HostSays) -> Self {
+        let tasks = says.tasks();
+        Self {
+            passed: tasks
+                .iter()
+                .filter(|told| told.stage == Stage::Passed)
+                .count(),
+            of: TASKS.len(),
+            unreadable: match says {
+                HostSays::Progress(_) => None,
+                HostSays::Unreadable(why) => Some(why.to_string()),
+            },
+            tasks,
+        }
+    }
+}
+
+impl Host {
+    fn state(&self) -> String {
+        if let Some(why) = &self.no_answer {
+            let line = why.lines().next().unwrap_or_default();
+            return format!("NO ANSWER: {line}");
+        }
+        match (self.seat.condition, &self.seat.failure) {
+            (Condition::Verified, _) => "verified".to_owned(),
+            (Condition::Unfinished, Some(why)) => format!("FAILED: {why}"),
+            (Condition::Unfinished, None) => "unfinished".to_owned(),
+            (Condition::Stopped, _) => match &self.seat.powered_off {
+                Some(note) => format!("powered off by its guard: {}", note.reason),
+                None => "stopped".to_owned(),
+            },
+            (Condition::Absent, _) => "absent".to_owned(),
+        }
+    }
+
+    fn tasks(&self) -> String {
+        match &self.progress {
+            None => String::new(),
+            Some(Progress {
+                unreadable: Some(why),
+                ..
+            }) => format!("? the progress file {why}"),
+            Some(progress) => format!("{} of {}", progress.passed, progress.of),
+        }
+    }
 }

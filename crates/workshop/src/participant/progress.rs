@@ -2,16 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use exercises::progress::{Progress, SCHEMA};
+use exercises::progress::{BadProgress, LARGEST, Progress};
 use miette::IntoDiagnostic as _;
-use serde::Deserialize;
 
 use super::lock::Lock;
 use super::{shown, state_folder};
 use crate::output::Output;
-
-/// Of six tasks it is 2 KB.
-const LARGEST: u64 = 1 << 20;
 
 fn path() -> miette::Result<PathBuf> {
     Ok(state_folder()?.join("workshop/progress.json"))
@@ -67,14 +63,10 @@ pub(crate) fn note(output: &Output, change: impl FnOnce(&mut Progress)) {
 }
 
 /// What the file says; inside, why it cannot be read.
-fn load(path: &Path) -> miette::Result<Result<Progress, String>> {
-    #[derive(Deserialize)]
-    struct Header {
-        schema: u64,
-    }
+fn load(path: &Path) -> miette::Result<Result<Progress, BadProgress>> {
     match fs_err::metadata(path) {
-        Ok(file) if file.is_file() && file.len() > LARGEST => {
-            return Ok(Err("is larger than any progress".to_owned()));
+        Ok(file) if file.is_file() && file.len() > LARGEST as u64 => {
+            return Ok(Err(BadProgress::TooLarge));
         }
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -83,17 +75,7 @@ fn load(path: &Path) -> miette::Result<Result<Progress, String>> {
         Err(error) => return Err(error).into_diagnostic(),
     }
     let bytes = fs_err::read(path).into_diagnostic()?;
-    Ok(match serde_json::from_slice::<Header>(&bytes) {
-        Ok(Header { schema }) if schema != u64::from(SCHEMA) => Err(format!(
-            "has format {schema}, which this version cannot read"
-        )),
-        Ok(_) => serde_json::from_slice(&bytes).map_err(damaged),
-        Err(error) => Err(damaged(error)),
-    })
-}
-
-fn damaged(error: serde_json::Error) -> String {
-    format!("is damaged in line {}", error.line())
+    Ok(Progress::from_json(&bytes))
 }
 
 /// A name that is free, beside the file.

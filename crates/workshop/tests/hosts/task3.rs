@@ -175,5 +175,33 @@ fn an_interrupted_check_leaves_nothing_and_does_not_count() {
     // Its folder is removed by the next check.
     assert_eq!(misjudged(&desk, reference), [] as [String; 0]);
     nothing_is_left(&desk);
-    desk.says(&format!("rm -r {FOLDER}"));
+
+    // The server restarts in the middle of one.
+    let before = progress();
+    let boot = || desk.sh("cat /proc/sys/kernel/random/boot_id", "");
+    let last = boot().exits(0);
+    let script = write(&desk, reference);
+    let started = desk.sh(
+        &format!("cp {script} ~/kept.bt && cp {FOLDER}/answers.yaml ~/kept.yaml"),
+        "",
+    );
+    started.exits(0);
+    let mut terminal = in_a_terminal(
+        &desk,
+        &desk.check("task3 --script ~/kept.bt --answers ~/kept.yaml"),
+    );
+    eventually("a check is seen", || match left(&desk) {
+        there if there.contains("--run_test") => Ok(()),
+        there => Err(there),
+    });
+    desk.sh("sudo systemctl reboot", "");
+    terminal.ends();
+    eventually("the server is there again", || match boot() {
+        ran if ran.status == Some(0) && ran.stdout != last => Ok(()),
+        ran => Err(format!("{ran:?}")),
+    });
+    nothing_is_left(&desk);
+    assert_eq!(progress().first_passed, before.first_passed);
+    assert_eq!(progress().attempts, before.attempts);
+    desk.says("rm ~/kept.bt ~/kept.yaml");
 }

@@ -44,6 +44,12 @@ fn the_program_as_it_is_passes() {
         assert_eq!(results["Right"], 16);
         assert_eq!(results.get("NotBuilt"), Some(&4));
     }
+    // Root is not needed, and does no harm.
+    let by_root = desk.sh(
+        &format!("sudo {}", desk.workshop("interface-test --json")),
+        "",
+    );
+    assert_eq!(report(by_root, 0).verdict, State::Passed);
     nothing_is_left(&desk);
     what_cannot_be_tested_says_why(&desk);
 }

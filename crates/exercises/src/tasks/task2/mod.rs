@@ -17,6 +17,7 @@ use crate::task::{Check, How, Question, Task, Watch, run};
 pub const TASK: Task = Task {
     id: "task2",
     title: "Watch the P2P traffic",
+    brief: "See the messages between a node and its peers as they pass.",
     questions: &[
         Question {
             id: "peers",

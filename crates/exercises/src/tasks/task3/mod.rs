@@ -18,6 +18,7 @@ use crate::verdict::Outcome;
 pub const TASK: Task = Task {
     id: "task3",
     title: "Trace a unit test",
+    brief: "Write a script that counts coins while a unit test runs.",
     questions: &[
         Question {
             id: "binary",

@@ -14,6 +14,7 @@ use crate::task::{Check, How, Question, Task, Watch, Watched, run};
 pub const TASK: Task = Task {
     id: "task4",
     title: "Run the interface tests",
+    brief: "Run the tests that guard the tracepoints, and make one fail.",
     questions: &[
         Question {
             id: "unprivileged",

@@ -18,6 +18,7 @@ use crate::task::{Check, How, Question, Starter, Task, Watch, Watched, run};
 pub const TASK: Task = Task {
     id: "task5",
     title: "Add tracepoints",
+    brief: "Put two tracepoints of your own into Bitcoin Core, and see them fire.",
     questions: &[
         Question {
             id: "names",

@@ -116,6 +116,7 @@ fn traced(host: &Host, places: &Places, script: &Script, cancel: &Cancel) -> Res
         tree,
         binary,
         tests,
+        seed: places.seed.clone(),
     };
     std::thread::scope(|scope| {
         let version = scope.spawn(bpftrace_version);

@@ -46,6 +46,8 @@ pub(crate) struct Trace {
     pub(super) binary: PathBuf,
     /// What the test may be called, the likeliest first.
     pub(super) tests: Vec<String>,
+    /// The test's seed; none: a fresh one.
+    pub(super) seed: Option<String>,
 }
 
 impl Observation for Trace {
@@ -96,7 +98,10 @@ impl Trace {
         mut tracer: Option<&mut Tracer>,
         cancel: &Cancel,
     ) -> Result<Test, CouldNot> {
-        let seed = seed()?;
+        let seed = match &self.seed {
+            Some(seed) => seed.clone(),
+            None => seed()?,
+        };
         let owner = Owner::of(&self.tree);
         let folder = owner.folder(scratch)?;
         for name in &self.tests {

@@ -1,5 +1,6 @@
 //! What is known of a program before it runs: its notes, its version, and what is documented for that.
 
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
@@ -15,7 +16,7 @@ use crate::gather::{self, Places};
 use crate::live::CouldNot;
 use crate::live::cancel::Cancel;
 use crate::live::process::Process;
-use crate::live::regtest::participant;
+use crate::live::regtest::{Datadir, participant};
 use crate::participant::Host;
 
 /// A program prints its version at once.
@@ -95,7 +96,11 @@ fn documented(program: &Path, tree: Option<&Path>) -> Option<Interface> {
 /// What the program says its version is: `v31.99.0`.
 fn version(program: &Path, cancel: &Cancel) -> Result<String, CouldNot> {
     let mut command = Command::new(program);
-    command.arg("-version");
+    // Even then it wants a data directory, makes it, and ends when it may not: behind `sudo` HOME is root's.
+    let datadir = Datadir::new()?;
+    let mut option = OsString::from("-datadir=");
+    option.push(datadir.path());
+    command.arg("-version").arg(option);
     if let Some((user, group)) = participant() {
         command.gid(group).uid(user);
     }

@@ -1,0 +1,375 @@
+//! From a request to files.
+
+use std::io;
+use std::path::Path;
+
+use handouts::Card;
+use handouts::pdf::{Data, Reply, Request};
+use serde::Serialize;
+use typst::diag::{SourceDiagnostic, Warned};
+use typst::syntax::PathError;
+use typst::{World as _, WorldExt as _};
+use typst_layout::PagedDocument;
+use typst_pdf::PdfOptions;
+use unicode_bidi::Direction;
+
+use crate::fonts;
+use crate::sheet::{self, Sheet};
+
+/// After so many documents typst forgets what none of them used: the pages of one card are nothing to the next,
+/// and a thousand take no more memory than ten.
+const FORGET: usize = 2;
+
+/// A handout could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SetError {
+    /// A template is wrong.
+    #[error("{message}")]
+    Template {
+        /// What is wrong.
+        message: String,
+        /// What to do about it.
+        help: Option<String>,
+        /// In which template.
+        template: Option<String>,
+        /// Where in it, in bytes.
+        at: Option<(usize, usize)>,
+    },
+    /// A template has no file's name.
+    #[error("a template cannot be called so: {0}")]
+    Name(PathError),
+    /// A file could not be written.
+    #[error("cannot write a PDF file")]
+    Write(#[from] io::Error),
+    /// The data could not be handed on.
+    #[error("the data cannot be written as JSON")]
+    Data(#[from] serde_json::Error),
+}
+
+impl SetError {
+    /// As it is told to `workshop`.
+    pub fn reply(self) -> Reply {
+        match self {
+            Self::Template {
+                message,
+                help,
+                template,
+                at,
+            } => Reply::Wrong {
+                message,
+                help,
+                template,
+                at,
+            },
+            error => {
+                let mut message = error.to_string();
+                let mut cause = std::error::Error::source(&error);
+                while let Some(next) = cause {
+                    message = format!("{message}: {next}");
+                    cause = next.source();
+                }
+                Reply::Failed { message }
+            }
+        }
+    }
+}
+
+/// What a template reads of a request.
+#[derive(Serialize)]
+struct Seen<'a> {
+    #[serde(flatten)]
+    data: &'a Data,
+    cards: Vec<SeenCard<'a>>,
+}
+
+#[derive(Serialize)]
+struct SeenCard<'a> {
+    #[serde(flatten)]
+    card: &'a Card,
+    right_to_left: bool,
+}
+
+/// Makes every file of the request in `folder`.
+///
+/// # Errors
+/// [`SetError`]; what was made before stays in the folder.
+pub fn set(mut request: Request, folder: &Path) -> Result<Reply, SetError> {
+    let all = serde_json::to_string(&request.data)?;
+    let (fonts, lacking) = fonts::for_text(&all);
+    drop(all);
+    let templates = request.templates.iter();
+    let mut sheet = Sheet::new(
+        fonts,
+        templates.map(|(name, text)| (name.as_str(), text.as_str())),
+    )
+    .map_err(SetError::Name)?;
+    let cards = std::mem::take(&mut request.data.cards);
+    let mut written = Vec::new();
+    let mut make = |template: &str, cards: &[Card], name: String| {
+        let pdf = document(&mut sheet, template, &request.data, cards)?;
+        fs_err::write(folder.join(&name), pdf)?;
+        written.push(name);
+        Ok::<(), SetError>(())
+    };
+    if request.whole {
+        make("table.typ", &[], "table.pdf".to_owned())?;
+        make("tasks.typ", &[], "tasks.pdf".to_owned())?;
+        make("cards.typ", &cards, "cards.pdf".to_owned())?;
+    }
+    if !cards.is_empty() {
+        // The folder itself is not made: whoever asked may be gone, and have taken it along.
+        match fs_err::create_dir(folder.join("cards")) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error.into()),
+            _ => {}
+        }
+    }
+    for card in &cards {
+        make(
+            "cards.typ",
+            std::slice::from_ref(card),
+            format!("cards/{}.pdf", card.word),
+        )?;
+    }
+    let mut remarks = Vec::new();
+    if !lacking.is_empty() {
+        let letters: Vec<String> = lacking
+            .iter()
+            .take(10)
+            .map(|letter| format!("{letter} (U+{:04X})", u32::from(*letter)))
+            .collect();
+        remarks.push(format!(
+            "no font of this machine has {}{}: in the PDF there are boxes in their places",
+            letters.join(", "),
+            if lacking.len() > letters.len() {
+                ", …"
+            } else {
+                ""
+            }
+        ));
+    }
+    Ok(Reply::Made { written, remarks })
+}
+
+/// One file.
+fn document(
+    sheet: &mut Sheet,
+    template: &str,
+    data: &Data,
+    cards: &[Card],
+) -> Result<Vec<u8>, SetError> {
+    let document = compile(sheet, template, data, cards)?;
+    // Its options hold no time stamp: the same data give the same file.
+    let made = typst_pdf::pdf(&document, &PdfOptions::default());
+    comemo::evict(FORGET);
+    made.map_err(|errors| wrong(sheet, errors.first()))
+}
+
+fn compile(
+    sheet: &mut Sheet,
+    template: &str,
+    data: &Data,
+    cards: &[Card],
+) -> Result<PagedDocument, SetError> {
+    let seen = Seen {
+        data,
+        cards: cards
+            .iter()
+            .map(|card| SeenCard {
+                card,
+                right_to_left: card
+                    .name
+                    .as_deref()
+                    .is_some_and(|name| unicode_bidi::get_base_direction(name) == Direction::Rtl),
+            })
+            .collect(),
+    };
+    sheet
+        .show(template, serde_json::to_vec(&seen)?)
+        .map_err(SetError::Name)?;
+    let Warned { output, .. } = typst::compile::<PagedDocument>(sheet);
+    output.map_err(|errors| wrong(sheet, errors.first()))
+}
+
+fn wrong(sheet: &Sheet, error: Option<&SourceDiagnostic>) -> SetError {
+    let Some(error) = error else {
+        return SetError::Template {
+            message: "typst refused it without a reason".to_owned(),
+            help: None,
+            template: None,
+            at: None,
+        };
+    };
+    let id = error.span.id();
+    SetError::Template {
+        message: error.message.to_string(),
+        help: error.hints.first().map(|hint| hint.v.to_string()),
+        template: id.map(sheet::name),
+        at: id
+            .filter(|id| sheet.source(*id).is_ok())
+            .and_then(|_| sheet.range(error.span.clone()))
+            .map(|range| (range.start, range.end)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use handouts::{Paper, Participant, Renderer, Room, Seat, Task, Templates, Workshop};
+
+    use super::*;
+
+    /// Somebody of each of these names, on hosts that are made.
+    fn request(names: &[&str], paper: Paper) -> Request {
+        let seats = names.iter().enumerate().map(|(at, name)| Seat {
+            word: format!("word{at}"),
+            participant: Some(Participant {
+                name: (*name).to_owned(),
+                key: format!("SHA256:{}", "W".repeat(43)),
+            }),
+            address: Some("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff".parse().unwrap()),
+            fingerprint: Some(format!("SHA256:{}", "W".repeat(43))),
+        });
+        let spare = Seat {
+            word: "spare".into(),
+            participant: None,
+            address: None,
+            fingerprint: None,
+        };
+        let text = "Look at `x`, *so* **it** is.\n\n## Questions\n\n1. Who?\n\n```\nid\n```\n\n- a\n- b\n\n\
+                    ```diagram tracepoint\n+--+\n```\n";
+        let room = Room {
+            workshop: Workshop {
+                name: "Tracing Bitcoin Core ".repeat(4).trim().to_owned(),
+                date: Some("Wednesday, 30 September 2027".into()),
+                deadline: Some("Wednesday, 30 September 2027, 20:00 UTC+01:00".into()),
+                core: "v29 and newer".into(),
+                user: "workshop".into(),
+            },
+            seats: seats.chain([spare]).collect(),
+            tasks: (0..6)
+                .map(|n| Task {
+                    id: format!("task{n}"),
+                    title: "Run the interface tests".into(),
+                    brief: "Put two tracepoints of your own into Bitcoin Core, and see them fire."
+                        .into(),
+                    text: text.into(),
+                })
+                .collect(),
+            paper,
+        };
+        Renderer::new(Templates::built_in(), room)
+            .unwrap()
+            .pdf(true)
+    }
+
+    fn pages(request: &Request, template: &str, cards: &[Card]) -> Result<usize, SetError> {
+        let templates = request.templates.iter();
+        let (fonts, _) = fonts::for_text("");
+        let mut sheet = Sheet::new(
+            fonts,
+            templates.map(|(name, text)| (name.as_str(), text.as_str())),
+        )
+        .unwrap();
+        compile(&mut sheet, template, &request.data, cards).map(|document| document.pages().len())
+    }
+
+    #[test]
+    fn every_card_is_one_page_whatever_somebody_calls_themselves() {
+        let endless = "W".repeat(400);
+        let blanks = "Wolfe ".repeat(100);
+        let names = [
+            "Ada Lovelace",
+            "#panic(\"markup\") *bold* _thin_ `raw` $x$ <label> @ref // /* ",
+            "\\u{41} = heading\n- item",
+            "עדה לאבלייס",
+            "👩\u{200d}🔬 🦀",
+            &endless,
+            &blanks,
+            "Z\u{335}\u{336}\u{337}\u{338}",
+        ];
+        for paper in [Paper::A4, Paper::Letter] {
+            let request = request(&names, paper);
+            for card in &request.data.cards {
+                let one = pages(&request, "cards.typ", std::slice::from_ref(card)).unwrap();
+                assert_eq!(one, 1, "{paper:?}: {:?}", card.name);
+            }
+            let all = pages(&request, "cards.typ", &request.data.cards).unwrap();
+            assert_eq!(all, names.len() + 1);
+        }
+    }
+
+    #[test]
+    fn every_file_is_made_and_the_same_again() {
+        let mut files = Vec::new();
+        for _ in 0..2 {
+            let folder = tempfile::tempdir().unwrap();
+            let reply = set(request(&["Ada"], Paper::A4), folder.path()).unwrap();
+            let Reply::Made { written, remarks } = reply else {
+                panic!("{reply:?}")
+            };
+            assert_eq!(
+                written,
+                [
+                    "table.pdf",
+                    "tasks.pdf",
+                    "cards.pdf",
+                    "cards/word0.pdf",
+                    "cards/spare.pdf"
+                ]
+            );
+            assert_eq!(remarks, [""; 0]);
+            let read = |name: &String| std::fs::read(folder.path().join(name)).unwrap();
+            files.push(written.iter().map(read).collect::<Vec<_>>());
+        }
+        assert!(files[0].iter().all(|file| file.starts_with(b"%PDF-")));
+        assert!(files[0] == files[1]);
+    }
+
+    #[test]
+    fn a_templates_mistake_is_told_with_its_place_and_nothing_is_read() {
+        for (text, told) in [
+            ("line\n#nosuch", "unknown variable: nosuch"),
+            ("#read(\"/etc/passwd\")", "a handout has no such file"),
+            (
+                "#read(\"../../etc/passwd\")",
+                "would escape the project root",
+            ),
+            (
+                "#import \"@preview/example:0.1.0\": *",
+                "a handout has no such file",
+            ),
+            (
+                "#{ let n = 0; while n >= 0 { n += 1 } }",
+                "loop seems to be infinite",
+            ),
+            (
+                "#let f() = f()\n#f()",
+                "maximum function call depth exceeded",
+            ),
+            ("#datetime.today()", "unable to get the current date"),
+        ] {
+            let mut request = request(&[], Paper::A4);
+            request.templates.insert("table.typ".into(), text.into());
+            let SetError::Template {
+                message,
+                template,
+                at,
+                ..
+            } = pages(&request, "table.typ", &[]).unwrap_err()
+            else {
+                panic!("{text}")
+            };
+            assert!(message.contains(told), "{text}: {message}");
+            assert_eq!(template.as_deref(), Some("table.typ"), "{text}");
+            assert!(at.is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_gone_is_not_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let gone = folder.path().join("gone");
+        let error = set(request(&[], Paper::A4), &gone).unwrap_err();
+        assert!(matches!(error, SetError::Write(_)), "{error}");
+        assert!(!gone.exists());
+    }
+}

@@ -117,6 +117,12 @@ said=$(runuser -l workshop -c 'cd {TREE} && nix-shell --run "cmake --version"' 2
 case "$said" in *rror*) exit 1 ;; *"cmake version"*) ;; *) exit 1 ;; esac"#
             ),
         ),
+        // Where the inventory wants none there is no unit.
+        fact(
+            "the guard runs",
+            r#"
+[ ! -e /etc/systemd/system/workshop-guard.service ] || systemctl is-active workshop-guard"#,
+        ),
         fact(
             "a generation to roll back to is known",
             "nix-env --profile /nix/var/nix/profiles/workshop --list-generations | grep -q current",

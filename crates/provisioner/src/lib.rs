@@ -8,12 +8,14 @@
 //! what [`state`] and the provider in [`cloud`] know, [`provision()`] makes the hosts and takes each through
 //! its [`steps`] (which [`run`] gathers and changes over a [`host::Ssh`]), with the software that [`nix`]
 //! has built once. [`roster::roster`] tells what stands on a card, [`room::room`] and
-//! [`doctor::doctor`] look at the result, [`rehearsal::rehearse`] tries its tasks, [`destroy::destroy`] ends it.
+//! [`doctor::doctor`] look at the result, [`rehearsal::rehearse`] tries its tasks, [`wake::wake`]
+//! starts hosts again that are off (their [`guard`] may say why), [`destroy::destroy`] ends it.
 
 pub mod cloud;
 pub mod collect;
 pub mod destroy;
 pub mod doctor;
+pub mod guard;
 pub mod host;
 pub mod inventory;
 pub mod job;
@@ -34,5 +36,6 @@ pub mod step;
 pub mod steps;
 mod suggest;
 pub mod visit;
+pub mod wake;
 
 pub use provision::{Failure, HostReport, Options, ProvisionError, provision};

@@ -170,6 +170,7 @@ mod tests {
             condition,
             unfinished: None,
             failure: None,
+            powered_off: None,
         }
     }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::cloud::local::Local;
+use crate::guard::Note;
 use crate::provision::ProvisionError;
 use crate::state::{self, Effect, Role, State};
 
@@ -40,6 +41,9 @@ pub struct Seat {
     pub unfinished: Option<Effect>,
     /// Why the last run failed here.
     pub failure: Option<String>,
+    /// Why its guard powered it off, as the host says; only where it is stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub powered_off: Option<Note>,
 }
 
 /// Every host the workshop at `path` knows, in the subnet's order; none before the first run.
@@ -53,13 +57,20 @@ pub async fn room(path: &Path) -> Result<Vec<Seat>, ProvisionError> {
     let Ok(id) = state.id.parse() else {
         return Ok(vec![]);
     };
-    let there = Local::new(id)?.list().await?;
-    Ok(seats(&state, |name| {
+    let local = Local::new(id)?;
+    let there = local.list().await?;
+    let mut seats = seats(&state, |name| {
         there
             .iter()
             .find(|host| host.name == name)
             .map(|host| host.running)
-    }))
+    });
+    for seat in &mut seats {
+        if seat.condition == Condition::Stopped {
+            seat.powered_off = local.note(&seat.word).await?;
+        }
+    }
+    Ok(seats)
 }
 
 /// The seats that `only` names, or all but the builder's; nobody works there.
@@ -98,6 +109,7 @@ fn seats(state: &State, running: impl Fn(&str) -> Option<bool>) -> Vec<Seat> {
                 condition,
                 unfinished: host.unfinished,
                 failure: host.failure.clone(),
+                powered_off: None,
             };
             (host.index, seat)
         })

@@ -67,6 +67,10 @@ fn rendered(result: &Result<Loaded, Problems>) -> String {
                 limits.pids,
             )
             .unwrap();
+            let guard = inventory
+                .guard
+                .map_or("off".to_owned(), |it| it.to_string());
+            writeln!(out, "  guard: {guard}").unwrap();
             for person in &inventory.participants {
                 let key = person.key.fingerprint();
                 writeln!(out, "  {:?} {} {key}", person.name, person.initials).unwrap();
@@ -141,6 +145,7 @@ fn the_example_loads_once_its_keys_are_there() {
     right: "Tracing Bitcoin Core" Some(2027-02-20) Some(2027-02-21T20:00:00+01:00[+01:00])
       crate 31.99 testnet4 prune=2000 addnode=[]
       local spare=1 parallel=8 memory=3GiB cpus=2 pids=2048 disk=-
+      guard: cpu=90%/2h memory=95%/30m disk=12GiB egress=10GiB/1h grace=5m
       "Ada Lovelace" AL SHA256:N8sEb2VYd81gfcs0XYCyrWl7VX1n9DN5dxw35t61R3c
       "Grace Hopper" GH SHA256:DR5/cRzI3kCRRV+p6pb4T9EwS7BVF+qkSDsrT4BotKE
       "Hedy Lamarr" HL SHA256:Atdez23GoVEEJJLrXULpQK3W+fJqbMxPPv6uv4/gkU4

@@ -48,10 +48,24 @@ fn whatever_the_schema_offers_is_read() {
         }
         checked += 1;
     };
-    for section in [&["bitcoin"][..], &["hosts"], &["hosts", "limits"]] {
+    for section in [
+        &["bitcoin"][..],
+        &["hosts"],
+        &["hosts", "limits"],
+        &["guard"],
+        &["guard", "cpu"],
+        &["guard", "memory"],
+        &["guard", "egress"],
+    ] {
         let mut node = &schema;
         for name in section {
             node = &node["properties"][name];
+            // Fields, or a word such as `off`.
+            let branches = node["anyOf"].as_array().into_iter().flatten();
+            node = branches.fold(node, |node, branch| match branch.get("properties") {
+                Some(_) => branch,
+                None => node,
+            });
         }
         for (field, form) in node["properties"].as_object().unwrap() {
             let branches = form["anyOf"].as_array().cloned().unwrap_or_default();

@@ -13,7 +13,7 @@ use crate::output::{self, Output};
 /// Servers for people who learn on real machines.
 ///
 /// Instructor: `init`, `add`, `register`, `plan`, `provision`, `doctor`, `rehearse`, `handouts`, `status`, `board`,
-/// `grade`, `ssh`, `collect`, `rebuild`, `destroy`.
+/// `grade`, `ssh`, `collect`, `rebuild`, `wake`, `destroy`.
 /// Participant: `tasks`, `show`, `start`, `hint`, `answer`, `check`, `watch`, `progress`, `reset`,
 /// `tracepoints`, `trace`, `monitor`, `interface-test`.
 #[derive(Parser)]
@@ -76,6 +76,8 @@ enum Command {
     Collect(Later<commands::collect::Args>),
     /// Make a fresh host in the place of one: the same word, participant key and host key.
     Rebuild(Later<commands::rebuild::Args>),
+    /// Start hosts again that are off, and say why they were.
+    Wake(Later<commands::wake::Args>),
     /// Remove the hosts, and show that nothing is left.
     Destroy(Later<commands::destroy::Args>),
     /// The tasks, and how far you are.
@@ -114,6 +116,10 @@ enum Command {
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
     Observe(Later<commands::observe::Args>),
+    /// The service that guards a host.
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    Guard(Later<commands::guard::Args>),
     /// Print the completion script for a shell.
     Completions(Later<commands::completions::Args>),
     /// Write the manual pages into a folder.
@@ -212,6 +218,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Ssh(Later(args)) => commands::ssh::run(&args),
         Command::Collect(Later(args)) => commands::collect::run(args, &output),
         Command::Rebuild(Later(args)) => commands::rebuild::run(args, &output),
+        Command::Wake(Later(args)) => commands::wake::run(args, &output),
         Command::Destroy(Later(args)) => commands::destroy::run(args, &output),
         Command::Tasks(Later(args)) => commands::tasks::run(&args, &output),
         Command::Show(Later(args)) => commands::show::run(&args, &output),
@@ -231,6 +238,8 @@ pub(crate) fn run() -> ExitCode {
         Command::InterfaceTest(Later(args)) => commands::interface_test::run(&args, &output),
         #[cfg(target_os = "linux")]
         Command::Observe(Later(args)) => commands::observe::run(&args, &output),
+        #[cfg(target_os = "linux")]
+        Command::Guard(Later(args)) => commands::guard::run(&args, &output),
         Command::Completions(Later(args)) => commands::completions::run(&args, &output),
         Command::Man(Later(args)) => commands::man::run(&args, &output),
     };

@@ -10,6 +10,8 @@ mod diagnostic;
 mod gather;
 mod grade;
 #[cfg(target_os = "linux")]
+mod guard;
+#[cfg(target_os = "linux")]
 mod live;
 #[cfg(target_os = "linux")]
 mod monitor;

@@ -18,6 +18,7 @@ mod hosts {
     mod flow;
     mod footprint;
     mod grade;
+    mod guard;
     mod handouts;
     mod inventory;
     mod killed;

@@ -225,6 +225,7 @@ mod tests {
             condition: Condition::Verified,
             unfinished: None,
             failure: None,
+            powered_off: None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The fields of an inventory, as one table: what may stand where, for the reader and for the schema.
 
+use super::guard::{CPU, EGRESS, GUARD, MEMORY};
 use super::size::MAX_CPUS;
 use super::values::{MAX_PARALLEL, MAX_PIDS, MAX_SPARE, MIN_PIDS};
 
@@ -29,6 +30,8 @@ pub(crate) enum Form {
     Moment,
     /// `3GiB`
     Size,
+    /// `30min`
+    Duration,
     Word(&'static [(&'static str, &'static str)]),
     Integer {
         min: u64,
@@ -44,7 +47,7 @@ pub(crate) enum Form {
     AnyOf(&'static [Form]),
 }
 
-const fn field(name: &'static str, form: Form, doc: &'static str) -> Field {
+pub(super) const fn field(name: &'static str, form: Form, doc: &'static str) -> Field {
     Field {
         name,
         doc,
@@ -60,7 +63,7 @@ impl Field {
         self
     }
 
-    const fn or(mut self, default: &'static str) -> Self {
+    pub(super) const fn or(mut self, default: &'static str) -> Self {
         self.default = Some(default);
         self
     }
@@ -85,6 +88,14 @@ pub(crate) const INVENTORY: Section = Section {
             "hosts",
             Form::Section(&HOSTS),
             "Where the hosts come from and how big they are.",
+        ),
+        field(
+            "guard",
+            Form::AnyOf(&[
+                Form::Word(&[("off", "no host is watched")]),
+                Form::Section(&GUARD),
+            ]),
+            "When a host warns, then stops what is to blame, then powers off.",
         ),
         field(
             "participants",
@@ -281,6 +292,10 @@ pub(crate) fn homes_of(name: &str) -> Vec<&'static str> {
         &SOURCE_PATH,
         &HOSTS,
         &LIMITS,
+        &GUARD,
+        &CPU,
+        &MEMORY,
+        &EGRESS,
         &PARTICIPANT,
     ]
     .into_iter()

@@ -11,7 +11,7 @@ use super::problem::{Finding, Problems, Report, unusable};
 use super::syntax::NotYaml;
 use super::tree::{self, Node};
 use super::types::Inventory;
-use super::{people, sections};
+use super::{guard, people, sections};
 use crate::names::WORDS;
 use crate::participants::{Refusal, private, read_capped};
 
@@ -110,11 +110,13 @@ fn inventory(
         &provided,
         report,
     );
+    let guard = guard::guard(fields.value("guard"), &place("guard"), report);
     let participants = people::participants(fields.value("participants"), folder, report);
     let inventory = Inventory {
         workshop: workshop?,
         bitcoin: bitcoin?,
         hosts: hosts?,
+        guard: guard?,
         participants,
     };
     let count = inventory.host_count();

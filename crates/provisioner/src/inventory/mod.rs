@@ -3,6 +3,7 @@
 mod address;
 pub mod edit;
 mod fields;
+mod guard;
 mod insert;
 mod load;
 mod moment;
@@ -23,6 +24,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 pub use address::NodeAddress;
+pub use guard::{Guard, Sustained, Volume};
 pub use load::{Loaded, MAX_INVENTORY};
 pub use problem::{Finding, Problems};
 pub use schema::schema;

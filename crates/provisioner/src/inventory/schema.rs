@@ -73,6 +73,7 @@ fn form(form: &Form) -> Value {
             json!({ "type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}" })
         }
         Form::Size => json!({ "type": "string", "pattern": "^[0-9.]+ ?([KMGTkmgt][Ii]?)?[Bb]$" }),
+        Form::Duration => json!({ "type": "string", "pattern": "^[0-9.]+ ?[A-Za-z]+" }),
         Form::Word(words) => json!({
             "oneOf": words
                 .iter()

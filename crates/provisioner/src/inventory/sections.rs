@@ -17,7 +17,7 @@ use super::{moment, naming};
 impl Fields<'_> {
     /// Parses a field; a missing one from the default of the table. `None` where there is neither, or
     /// where a problem was reported.
-    fn parse<T>(
+    pub(super) fn parse<T>(
         &self,
         name: &str,
         report: &mut Report,

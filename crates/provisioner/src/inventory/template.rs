@@ -31,6 +31,13 @@ hosts:
     pids: 2048
     # disk: 20GiB
 
+guard:                 # what no host does for long: it warns on all terminals, stops what is to blame, powers off
+  cpu: {percent: 90, for: 2h}        # of all processors, on average; `off` for each, or `guard: off`
+  memory: {percent: 95, for: 30min}
+  disk: 12GiB          # all files of a host but the node's blocks
+  egress: {size: 10GiB, for: 1h}
+  grace: 5min          # from the warning to the stop, and from the stop to the power-off
+
 # Who gets a host. `workshop add NAME --key FILE` writes a line here; a key is a file or the key itself.
 participants:
   # - {name: Ada Lovelace, initials: AL, key: keys/ada.pub}
@@ -42,6 +49,7 @@ mod tests {
     use std::path::Path;
 
     use super::super::fields::{BITCOIN, HOSTS, LIMITS, PARTICIPANT, WORKSHOP};
+    use super::super::guard::{CPU, EGRESS, GUARD, MEMORY};
     use super::super::types::Inventory;
     use super::*;
 
@@ -67,7 +75,17 @@ mod tests {
 
     #[test]
     fn it_names_every_field() {
-        for section in [WORKSHOP, BITCOIN, HOSTS, LIMITS, PARTICIPANT] {
+        for section in [
+            WORKSHOP,
+            BITCOIN,
+            HOSTS,
+            LIMITS,
+            GUARD,
+            CPU,
+            MEMORY,
+            EGRESS,
+            PARTICIPANT,
+        ] {
             for field in section.fields {
                 let name = format!("{}:", field.name);
                 assert!(TEMPLATE.contains(&name), "{name}");

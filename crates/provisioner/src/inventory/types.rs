@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::address::NodeAddress;
+use super::guard::Guard;
 use super::size::{Cpus, Size};
 use super::values::Version;
 use crate::participants::PublicKey;
@@ -19,6 +20,8 @@ pub struct Inventory {
     pub bitcoin: Bitcoin,
     /// Where the hosts come from and how big they are.
     pub hosts: Hosts,
+    /// When hosts defend themselves; `None` is never.
+    pub guard: Option<Guard>,
     /// Who gets a host, in the inventory's order.
     pub participants: Vec<Participant>,
 }

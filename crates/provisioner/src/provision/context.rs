@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Failure, Run};
+use crate::guard::Config;
 use crate::inventory::Chain;
 use crate::nix::Closure;
 use crate::nix::builder::CACHE_PORT;
@@ -86,6 +87,11 @@ impl Run {
             peers,
             isolated: true,
             memory_bytes: Some(inventory.hosts.limits.memory.as_bytes()),
+            guard: inventory.guard.as_ref().map(|guard| {
+                let limits = &inventory.hosts.limits;
+                let cpus = f64::from(limits.cpus.as_millis()) / 1000.0;
+                Config::new(guard, Some(cpus), Some(limits.memory.as_bytes()))
+            }),
             core_version: self.inputs.source.version.clone(),
             cache_url: format!("http://{}", SocketAddr::new(builder, CACHE_PORT)),
             cache_key: self.cache.public_key().to_owned(),

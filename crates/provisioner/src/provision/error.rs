@@ -40,6 +40,17 @@ pub enum ProvisionError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Collect(Box<crate::collect::CollectError>),
+    /// It has a word and does not exist.
+    #[error("{word} does not exist, so it cannot be woken")]
+    #[diagnostic(help("`workshop provision` makes it."))]
+    NotMade {
+        /// The word that was given.
+        word: String,
+    },
+    /// The builder is no participant's host.
+    #[error("the builder is not woken by hand")]
+    #[diagnostic(help("`workshop provision` starts it when some host needs it."))]
+    BuilderWakesItself,
     /// Files for OpenSSH could not be written.
     #[error("cannot write the files for ssh")]
     SshFiles {

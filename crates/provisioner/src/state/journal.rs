@@ -34,6 +34,8 @@ pub enum Effect {
     Create,
     /// The steps on it.
     Configure,
+    /// Starting one that was powered off; what was configured on it stays.
+    Wake,
     /// Taking it down.
     Destroy,
 }

@@ -71,7 +71,8 @@ impl State {
             }
             Event::Intent { host, effect } => self.change(host, |record| {
                 record.unfinished = Some(*effect);
-                record.verified = false;
+                // A host that only starts again is what it was.
+                record.verified &= *effect == Effect::Wake;
             }),
             Event::Done {
                 host,
@@ -81,7 +82,7 @@ impl State {
                 record.unfinished = None;
                 record.failure = None;
                 match effect {
-                    Effect::Create => record.address = *address,
+                    Effect::Create | Effect::Wake => record.address = *address,
                     Effect::Configure => record.verified = true,
                     Effect::Destroy => {
                         record.address = None;
@@ -89,9 +90,13 @@ impl State {
                     }
                 }
             }),
-            Event::Failed { host, error, .. } => self.change(host, |record| {
+            Event::Failed {
+                host,
+                error,
+                effect,
+            } => self.change(host, |record| {
                 record.failure = Some(error.clone());
-                record.verified = false;
+                record.verified &= *effect == Effect::Wake;
             }),
         }
     }
@@ -423,6 +428,24 @@ mod tests {
             effect,
             error: "no room".into(),
         }
+    }
+
+    #[test]
+    fn a_host_that_only_starts_again_stays_what_it_was() {
+        let ready = [
+            done(Effect::Create, Some([10, 0, 0, 17])),
+            done(Effect::Configure, None),
+            intent(Effect::Wake),
+        ];
+        let begun = fold(ready.clone());
+        assert_eq!(begun.unfinished, Some(Effect::Wake));
+        assert!(begun.verified);
+        let woken =
+            fold((ready.clone().into_iter()).chain([done(Effect::Wake, Some([10, 0, 0, 17]))]));
+        assert!(woken.verified && woken.unfinished.is_none());
+        assert!(fold(ready.into_iter().chain([failed(Effect::Wake)])).verified);
+        // And one that never was is not by waking.
+        assert!(!fold([intent(Effect::Wake), done(Effect::Wake, None)]).verified);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a participant's host is, step by step. Later steps rely on earlier ones.
 
 mod access;
+mod guard;
 mod node;
 mod system;
 mod tools;
@@ -49,6 +50,9 @@ pub struct HostContext {
     pub isolated: bool,
     /// The plan's memory in bytes.
     pub memory_bytes: Option<u64>,
+    /// What the host's guard goes by; none where it has none.
+    #[serde(skip)]
+    pub guard: Option<crate::guard::Config>,
     /// Bitcoin Core's version.
     pub core_version: String,
     /// Where the builder's cache answers.
@@ -124,6 +128,7 @@ pub fn host(context: &HostContext) -> Vec<Step> {
         node::peers(context),
         node::node(context),
         system::about(context),
+        guard::guard(context),
     ]
 }
 
@@ -163,6 +168,11 @@ mod tests {
             peers: vec!["10.231.7.11".parse().unwrap()],
             isolated: true,
             memory_bytes: Some(3 << 30),
+            guard: Some(crate::guard::Config::new(
+                &crate::inventory::Guard::default(),
+                Some(2.0),
+                Some(3 << 30),
+            )),
             core_version: "31.99".into(),
             cache_url: "http://10.231.7.250:8080".into(),
             cache_key: "workshop:AAAA=".into(),
@@ -212,6 +222,7 @@ mod tests {
             participant: None,
             participant_key: None,
             deadline: None,
+            guard: None,
             chain: ChainParams::REGTEST,
             isolated: false,
             peers: vec![],

@@ -177,7 +177,16 @@ impl Heard {
     fn trouble(&self, seat: &Seat, now: Timestamp) -> Option<String> {
         match seat.condition {
             Condition::Absent => return Some("does not exist".to_owned()),
-            Condition::Stopped => return Some("is stopped".to_owned()),
+            Condition::Stopped => {
+                let why = seat
+                    .powered_off
+                    .as_ref()
+                    .map(|note| line(&note.reason, LONGEST_REASON));
+                return Some(why.map_or_else(
+                    || "is stopped".to_owned(),
+                    |why| format!("powered off by its guard: {why}"),
+                ));
+            }
             Condition::Verified | Condition::Unfinished => {}
         }
         if let Some(why) = &self.gone {
@@ -223,6 +232,7 @@ pub(super) mod tests {
             condition,
             unfinished: None,
             failure: None,
+            powered_off: None,
         }
     }
 

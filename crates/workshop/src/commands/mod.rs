@@ -10,6 +10,8 @@ pub(crate) mod destroy;
 pub(crate) mod doctor;
 pub(crate) mod evidence;
 pub(crate) mod grade;
+#[cfg(target_os = "linux")]
+pub(crate) mod guard;
 pub(crate) mod handouts;
 pub(crate) mod hint;
 pub(crate) mod init;
@@ -37,6 +39,7 @@ pub(crate) mod tasks;
 #[cfg(target_os = "linux")]
 pub(crate) mod trace;
 pub(crate) mod tracepoints;
+pub(crate) mod wake;
 pub(crate) mod watch;
 
 pub(crate) use instructor::Listing;

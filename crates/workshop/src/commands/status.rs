@@ -146,7 +146,10 @@ impl Host {
             (Condition::Verified, _) => "verified".to_owned(),
             (Condition::Unfinished, Some(why)) => format!("FAILED: {why}"),
             (Condition::Unfinished, None) => "unfinished".to_owned(),
-            (Condition::Stopped, _) => "stopped".to_owned(),
+            (Condition::Stopped, _) => match &self.seat.powered_off {
+                Some(note) => format!("powered off by its guard: {}", note.reason),
+                None => "stopped".to_owned(),
+            },
             (Condition::Absent, _) => "absent".to_owned(),
         }
     }

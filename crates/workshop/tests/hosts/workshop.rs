@@ -27,6 +27,8 @@ pub(super) struct Inventory {
     pub(super) people: Vec<(&'static str, &'static str)>,
     pub(super) memory_mib: u64,
     pub(super) chain: &'static str,
+    /// The section `guard` in YAML's flow style; empty is the defaults.
+    pub(super) guard: String,
 }
 
 impl Inventory {
@@ -35,6 +37,7 @@ impl Inventory {
             people: people.to_vec(),
             memory_mib: 1024,
             chain: "regtest",
+            guard: String::new(),
         }
     }
 }
@@ -184,8 +187,9 @@ impl Workshop {
             "workshop: {{name: End to end}}\n\
              bitcoin: {{source: crate, chain: {}}}\n\
              hosts: {{provider: local, limits: {{memory: {}MiB, cpus: 2, pids: 1000}}}}\n\
+             guard: {}\n\
              participants:\n",
-            inventory.chain, inventory.memory_mib
+            inventory.chain, inventory.memory_mib, inventory.guard
         );
         for (name, key) in &inventory.people {
             self.key(key);

@@ -42,6 +42,10 @@ impl Local {
         match self.never {}
     }
 
+    pub async fn note(&self, _name: &str) -> Result<Option<crate::guard::Note>, LocalError> {
+        match self.never {}
+    }
+
     pub async fn create(&self, _spec: &HostSpec) -> Result<IpAddr, LocalError> {
         match self.never {}
     }

@@ -5,12 +5,12 @@
 //! (`.<host>.new`, `.<host>.gone`), never a host that lacks half of its files.
 
 use std::fs::{File, Permissions};
-use std::io;
+use std::io::{self, Read as _};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, Mode, OFlags, ResolveFlags, flock};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 use super::error::LocalError;
 use super::{mounts, rootfs, tools};
 use crate::cloud::{HostSpec, WorkshopId};
+use crate::guard::{self, Note};
 
 /// Where state of the system belongs that must outlive a restart (hier(7)).
 const ALL: &str = "/var/lib/workshop/local";
@@ -124,6 +125,31 @@ impl HostFolder {
     /// The record, when there is a host.
     pub(super) fn record(&self) -> Result<Option<HostRecord>, LocalError> {
         read_json(&self.path().join("host.json"))
+    }
+
+    /// What the host's guard wrote before it powered the host off. Root there is hostile: no link is
+    /// followed, nothing but a file is opened, and not much of it is read.
+    pub(super) fn note(&self) -> Option<Note> {
+        let upper = self.path().join("upper");
+        let upper = rustix::fs::open(&upper, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+        let file = rustix::fs::openat2(
+            &upper,
+            Path::new(guard::FOLDER).join(guard::POWER_OFF),
+            // A pipe must not keep us waiting for its other end.
+            OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK,
+            Mode::empty(),
+            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV,
+        )
+        .ok()?;
+        let file = File::from(file);
+        if !file.metadata().ok()?.is_file() {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        file.take(guard::MAX_NOTE as u64 + 1)
+            .read_to_end(&mut bytes)
+            .ok()?;
+        Note::read(&bytes)
     }
 
     /// Makes the folder of a new host over the image at `lower`.
@@ -348,6 +374,48 @@ mod tests {
         assert!(outside.path().join("precious").exists());
         // Nothing there is what was wanted.
         remove(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_note_is_read_without_following_the_hosts_links() {
+        let folder = tempfile::tempdir().unwrap();
+        let host = HostFolder {
+            workshop: folder.path().to_owned(),
+            name: "able".into(),
+        };
+        let place = host.path().join("upper").join(guard::FOLDER);
+        fs_err::create_dir_all(&place).unwrap();
+        let text = r#"{"schema":1,"at":"2027-02-20T10:00:00Z","reason":"cpu"}"#;
+        let file = place.join(guard::POWER_OFF);
+        assert_eq!(host.note(), None);
+        fs_err::write(&file, text).unwrap();
+        assert_eq!(host.note().unwrap().reason, "cpu");
+
+        // The same content, but outside: by a link in the file's place, and in a folder's.
+        let outside = tempfile::tempdir().unwrap();
+        fs_err::write(outside.path().join(guard::POWER_OFF), text).unwrap();
+        fs_err::remove_file(&file).unwrap();
+        fs_err::os::unix::fs::symlink(outside.path().join(guard::POWER_OFF), &file).unwrap();
+        assert_eq!(host.note(), None);
+        fs_err::remove_dir_all(&place).unwrap();
+        fs_err::os::unix::fs::symlink(outside.path(), &place).unwrap();
+        assert_eq!(host.note(), None);
+
+        // A pipe that nobody writes to, and a folder.
+        fs_err::remove_file(&place).unwrap();
+        fs_err::create_dir_all(&place).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &file,
+            rustix::fs::FileType::Fifo,
+            Mode::RWXU,
+            0,
+        )
+        .unwrap();
+        assert_eq!(host.note(), None);
+        fs_err::remove_file(&file).unwrap();
+        fs_err::create_dir(&file).unwrap();
+        assert_eq!(host.note(), None);
     }
 
     #[test]

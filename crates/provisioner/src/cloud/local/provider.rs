@@ -15,6 +15,7 @@ use super::error::LocalError;
 use super::folder::{self, HostFolder, HostRecord};
 use super::{ImageId, Leftover, Subnet, container, image, leftovers, network, tools};
 use crate::cloud::{HostSpec, HostStatus, WorkshopId};
+use crate::guard::Note;
 
 /// The hosts of one workshop on this machine.
 ///
@@ -97,6 +98,20 @@ impl Local {
     /// A host's record that cannot be read.
     pub async fn list(&self) -> Result<Vec<HostStatus>, LocalError> {
         self.on_machine(Machine::list).await
+    }
+
+    /// Why its guard powered this host off, if it did and the host was not started since. The host says so
+    /// itself; nothing of it runs for that.
+    ///
+    /// # Errors
+    /// A name that no host can have.
+    pub async fn note(&self, name: &str) -> Result<Option<Note>, LocalError> {
+        let name = name.to_owned();
+        self.on_machine(move |machine| {
+            check_name(&name)?;
+            Ok(machine.folder(&name).note())
+        })
+        .await
     }
 
     /// Makes the host, or completes it, or starts it again with what was written on it; one that

@@ -61,6 +61,10 @@ pub(crate) fn run(args: &Args) -> Result {
     tasks::all(&participant)?;
     participant.shows("workshop progress")?;
 
+    headline("The instructor looks at the room, and takes the work along");
+    shown(room.command("board").arg("--once"))?;
+    shown(&mut room.command("collect"))?;
+
     headline("Go on");
     let config = root().join(".workshop/ssh_config");
     println!(
@@ -70,7 +74,7 @@ pub(crate) fn run(args: &Args) -> Result {
         PARTICIPANT.0
     );
     println!(
-        "    {} status | doctor | ssh {word}",
+        "    {} status | board | grade | rehearse | ssh {word}",
         relative(&room.workshop)
     );
     if args.destroy {

@@ -10,7 +10,7 @@ use provisioner::collect::folder_of;
 use provisioner::destroy::{Destroyed, destroy, destroy_label, doomed, others};
 use provisioner::inventory::Inventory;
 use provisioner::room::Seat;
-use provisioner::state::Role;
+use provisioner::state::{self, Role};
 use serde::Serialize;
 
 use super::collect;
@@ -81,6 +81,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
         return by_label(label, &args, output);
     }
     let path = &args.inventory.inventory;
+    let stateless = state::read(path)?.is_none();
     let seats = instructor::block_on(doomed(path, &args.only))??;
     // What will be asked for, before anybody waits: without an inventory a workshop is taken down with --yes.
     let name = if args.yes {
@@ -105,9 +106,8 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
         progress.end().await;
         destroyed
     })??;
-    let nothing = destroyed.gone.is_empty() && destroyed.failed.is_empty();
     let outcome = tell(destroyed, collected, &args, output)?;
-    if nothing && args.only.is_empty() {
+    if stateless {
         remark_on_others(&args, output)?;
     }
     Ok(outcome)
@@ -241,7 +241,7 @@ pub(super) fn ask(
     }
 }
 
-/// Where there was nothing to destroy, the state may have been lost.
+/// Where there was no state, it may have been lost.
 fn remark_on_others(args: &Args, output: &Output) -> miette::Result<()> {
     for (label, hosts) in others(&args.inventory.inventory)? {
         output.remark(format_args!(

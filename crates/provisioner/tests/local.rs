@@ -127,7 +127,7 @@ mod linux {
             }
             for (what, mut command) in [
                 ("link", shell("ip -o link")),
-                ("cgroup", shell("find /sys/fs/cgroup -type d")),
+                ("cgroup", shell(CGROUPS)),
                 ("process", shell("ps -eo pid,args")),
                 (
                     "mount",
@@ -190,6 +190,9 @@ mod linux {
             binds: Vec::new(),
         }
     }
+
+    /// A session's folder may go away while it is looked for.
+    const CGROUPS: &str = "find /sys/fs/cgroup -type d 2>/dev/null || :";
 
     fn shell(script: &str) -> Command {
         let mut command = Command::new("sh");
@@ -263,7 +266,7 @@ mod linux {
 
     /// What the files of this name in the host's cgroups hold.
     fn cgroup_files(id: &WorkshopId, host: &str, file: &str) -> Vec<String> {
-        let folders = succeed(&mut shell("find /sys/fs/cgroup -type d"));
+        let folders = succeed(&mut shell(CGROUPS));
         let ends = [
             format!("/workshop-{id}/{host}"),
             format!("/workshop-{id}-{host}.service"),

@@ -12,6 +12,12 @@ pub(super) const ALL: &str = "/var/lib/workshop/local";
 #[derive(Debug)]
 pub(super) struct Footprint(BTreeSet<String>);
 
+/// The cgroups whose path is of this form. One may go away while they are listed.
+pub(super) fn cgroups(form: &str) -> String {
+    let script = "find /sys/fs/cgroup -type d -path \"$1\" 2>/dev/null || :";
+    output("sh", &["-c", script, "sh", form])
+}
+
 impl Footprint {
     pub(super) fn of_the_machine() -> Self {
         let mut found = BTreeSet::new();
@@ -30,12 +36,7 @@ impl Footprint {
                 add("mount", line);
             }
         }
-        for line in output(
-            "find",
-            &["/sys/fs/cgroup", "-type", "d", "-path", "*workshop*"],
-        )
-        .lines()
-        {
+        for line in cgroups("*workshop*").lines() {
             add("cgroup", line);
         }
         for folder in [ALL, "/run/systemd/nspawn", "/run/systemd/machines", "/tmp"] {

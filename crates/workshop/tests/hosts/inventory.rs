@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::footprint::{ALL, Footprint};
+use super::footprint::{ALL, Footprint, cgroups};
 use super::workshop::{Inventory, STATE, Workshop, host_of, output, word_of};
 
 const ADA: (&str, &str) = ("Ada Lovelace", "ada");
@@ -153,10 +153,7 @@ fn the_inventory_is_what_there_is() {
 fn memory_limit(workshop: &Workshop, word: &str) -> u64 {
     let id = workshop.id().unwrap();
     // The label is on the cgroup's folder or on its parent's, by who manages the cgroups.
-    let found = output(
-        "find",
-        &["/sys/fs/cgroup", "-type", "d", "-path", &format!("*{id}*")],
-    );
+    let found = cgroups(&format!("*{id}*"));
     let ends = [format!("/{word}"), format!("-{word}.service")];
     let limits: Vec<u64> = found
         .lines()

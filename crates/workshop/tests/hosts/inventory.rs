@@ -118,9 +118,10 @@ fn the_inventory_is_what_there_is() {
     assert_eq!(memory_limit(&workshop, ada), 800 << 20);
     assert_eq!(
         host_of(&changed, ADA.0).changed,
-        ["authorized key", "about"]
+        ["authorized key", "about", "guard"]
     );
-    assert_eq!(host_of(&changed, CAT.0).changed, ["about"]);
+    // The guard knows how much memory there is.
+    assert_eq!(host_of(&changed, CAT.0).changed, ["about", "guard"]);
     assert_eq!(workshop.boot_id(ada), boots[0]);
     workshop.says("ada2", ada, "true");
     assert_eq!(workshop.ssh("ada", &[ada, "true"]).status, Some(255));

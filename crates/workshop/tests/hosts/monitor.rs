@@ -155,7 +155,7 @@ fn a_node_is_watched_in_a_terminal() {
     terminal.shows(&["recording"]);
     drop(terminal);
     eventually("it has ended", || {
-        let ran = workshop.ssh("ada", &[word, "pgrep -x workshop"]);
+        let ran = workshop.ssh("ada", &[word, "pgrep -f '^workshop monitor'"]);
         if ran.status == Some(1) {
             Ok(())
         } else {

@@ -88,7 +88,7 @@ fetch & fetching=$!
 sudo workshop trace $(cat $work/two/pid) net:inbound_message net:outbound_message --print --json --duration 60s \
     > $work/events & tracing=$!
 wait $fetching
-sudo pkill -INT -x workshop
+sudo pkill -INT -f '^workshop trace'
 wait $tracing
 cat $work/events
 "#;

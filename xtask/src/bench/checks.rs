@@ -18,7 +18,7 @@ pub(super) fn measure(room: &Room, runs: usize) -> Result {
     headline("Checks, on a host");
     shown(&mut room.command("provision"))?;
     let measured = on_a_host(room, runs);
-    shown(room.command("destroy").arg("--yes"))?;
+    shown(room.command("destroy").args(["--yes", "--no-collect"]))?;
     let times = measured?;
     let of = |name: &str| times.get(name).map_or(f64::NAN, |times| median(times));
     for task in ["task0", "task1", "task2", "task4"] {

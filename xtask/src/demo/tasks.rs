@@ -50,7 +50,15 @@ fn task1(ada: &Participant<'_>, _: &Task) -> Result {
         .ok_or("the binary has no tracepoints")?;
     ada.answers("task1", "tracepoints", all)?;
     ada.answers("task1", "arguments", "readelf -n")?;
-    ada.answers("task1", "documented", "yes")?;
+    // On a second run of the demo, her own of task 5 are there.
+    let own = listed.lines().filter(|name| name.starts_with("node:"));
+    let own: Vec<_> = own.collect();
+    let documented = if own.is_empty() {
+        "yes".to_owned()
+    } else {
+        format!("no: {}", own.join(" "))
+    };
+    ada.answers("task1", "documented", &documented)?;
     ada.answers("task1", "source", &place)?;
     ada.shows_no("workshop check task1")?;
     ada.answers("task1", "tracepoints", &listed)?;

@@ -15,7 +15,7 @@ struct Version {
     schema: u32,
 }
 
-/// The most address space that a room takes: a thousand cards in one file take a quarter of it. A template that
+/// The most address space that a room takes: a thousand cards in one file take a third of it. A template that
 /// makes lists without end is stopped here, before the machine is.
 const MEMORY: u64 = 4 << 30;
 

@@ -262,7 +262,7 @@ fn wrong(sheet: &Sheet, error: Option<&SourceDiagnostic>) -> SetError {
         template: id.map(sheet::name),
         at: id
             .filter(|id| sheet.source(*id).is_ok())
-            .and_then(|_| sheet.range(error.span.clone()))
+            .and_then(|_| sheet.range(error.span))
             .map(|range| (range.start, range.end)),
     }
 }

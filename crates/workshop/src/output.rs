@@ -1,6 +1,6 @@
 //! Where results go: text or one JSON document on standard output. Everything else goes to standard error.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use miette::IntoDiagnostic as _;
 use serde::Serialize;
@@ -136,6 +136,12 @@ pub(crate) fn wrapped(text: &str, first: &str, rest: &str, elsewhere: Option<usi
         lines.extend(textwrap::wrap(line, options));
     }
     lines.join("\n")
+}
+
+/// Whether there is a terminal that a screen can be drawn on and keys come from.
+pub(crate) fn can_draw() -> bool {
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    io::stdout().is_terminal() && io::stdin().is_terminal() && !dumb
 }
 
 /// Whether the run ended only because the reader of our output went away.

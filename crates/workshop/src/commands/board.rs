@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::instructor::{self, InventoryArgs};
 use crate::board::{Feed, Served, Shown, on_screen, settled, table};
 use crate::cli::{Outcome, Result};
-use crate::output::Output;
+use crate::output::{Output, can_draw};
 use crate::signals::Ending;
 
 #[derive(clap::Args)]
@@ -46,7 +46,7 @@ async fn show(args: &Args, output: &Output) -> Result {
     if let Some(address) = args.web {
         return serve(feed, address, args.names, output).await;
     }
-    if args.once || output.json() || !crate::progress::is_terminal() {
+    if args.once || output.json() || !can_draw() {
         settled(&feed).await;
         let hosts = feed.look(|board| board.shown(Timestamp::now(), true));
         if output.json() {

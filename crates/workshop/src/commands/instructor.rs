@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use comfy_table::{ContentArrangement, Table, presets};
 use miette::IntoDiagnostic as _;
 use provisioner::inventory::Inventory;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::output::Output;
+use crate::signals::Ending;
 
 /// Which workshop.
 #[derive(clap::Args)]
@@ -51,15 +51,9 @@ pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> miette::Result<T> {
 pub(crate) fn stop_on_signals(stop: tokio::sync::watch::Sender<bool>) -> std::io::Result<()> {
     // For the second signal alone; its handlers stay when the value goes.
     crate::cancel::Cancel::on_signals()?;
-    let mut interrupted = signal(SignalKind::interrupt())?;
-    let mut terminated = signal(SignalKind::terminate())?;
-    let mut hung_up = signal(SignalKind::hangup())?;
+    let mut signals = Ending::new()?;
     tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupted.recv() => {}
-            _ = terminated.recv() => {}
-            _ = hung_up.recv() => {}
-        }
+        signals.comes().await;
         let _ = stop.send(true);
         // Whoever waits for the other end would take its loss for a signal.
         std::future::pending::<()>().await;

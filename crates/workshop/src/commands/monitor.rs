@@ -1,6 +1,6 @@
 //! `workshop monitor [BINARY|PID]`: a node's peers and messages, live.
 
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ use crate::monitor::usdt::Usdt;
 use crate::monitor::view::{Recording, Theme};
 use crate::monitor::watch::Watch;
 use crate::monitor::{lines, screen, wake};
-use crate::output::Output;
+use crate::output::{Output, can_draw};
 use crate::participant::{Host, state_folder};
 
 /// Watch a node's peers and messages live, by its tracepoints. Needs root.
@@ -97,11 +97,6 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     signals.finish();
     ran?;
     Ok(Outcome::Yes)
-}
-
-fn can_draw() -> bool {
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-    io::stdout().is_terminal() && io::stdin().is_terminal() && !dumb
 }
 
 /// The record that was asked for, else a workshop's own; or why that one cannot be kept.

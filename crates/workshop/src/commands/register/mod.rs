@@ -11,7 +11,6 @@ use miette::IntoDiagnostic as _;
 use provisioner::job::{JobEvent, JobKind};
 use provisioner::register::{Desk, Event, Poster, Register, Settings, reachable, server_key};
 use serde::Serialize;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use self::answer::{Answer, HELP};
@@ -19,6 +18,7 @@ use super::instructor::{self, InventoryArgs};
 use crate::cli::{Outcome, Result};
 use crate::diagnostic;
 use crate::output::Output;
+use crate::signals::Ending;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -110,7 +110,7 @@ fn print(poster: &Poster, format: Format, output: &Output) -> Result {
 }
 
 async fn serve(args: &Args, mut poster: Poster, output: Output) -> Result {
-    let mut signals = Signals::new().into_diagnostic()?;
+    let mut signals = Ending::new().into_diagnostic()?;
     let (events, told) = mpsc::unbounded_channel();
     let (jobs, work) = mpsc::unbounded_channel();
     let settings = Settings {
@@ -138,7 +138,7 @@ async fn serve(args: &Args, mut poster: Poster, output: Output) -> Result {
     let answering = tokio::spawn(answer(lines, desk, output, quit));
     let stop = async {
         tokio::select! {
-            () = signals.next() => {}
+            () = signals.comes() => {}
             _ = quitting.recv() => {}
         }
         if !output.json() {
@@ -146,10 +146,10 @@ async fn serve(args: &Args, mut poster: Poster, output: Output) -> Result {
         }
     };
     // The borrow of the signals ends with `stop`, so the second one is awaited by another listener.
-    let mut second = Signals::new().into_diagnostic()?;
+    let mut second = Ending::new().into_diagnostic()?;
     let twice = async {
-        second.next().await;
-        second.next().await;
+        second.comes().await;
+        second.comes().await;
     };
     tokio::select! {
         () = register.run(stop) => {}
@@ -159,28 +159,6 @@ async fn serve(args: &Args, mut poster: Poster, output: Output) -> Result {
     // The last words are shown before the end; the sender of events is gone with the server.
     let _ = tokio::time::timeout(std::time::Duration::from_secs(1), showing).await;
     Ok(Outcome::Yes)
-}
-
-/// Ctrl-C, and what asks a program to end.
-struct Signals([Signal; 3]);
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self([
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::hangup())?,
-        ]))
-    }
-
-    async fn next(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    }
 }
 
 async fn show(mut told: mpsc::UnboundedReceiver<Event>, output: Output) {

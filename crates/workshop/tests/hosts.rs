@@ -22,6 +22,7 @@ mod hosts {
     mod handouts;
     mod inventory;
     mod killed;
+    mod left;
     mod monitor;
     mod participant;
     mod refused;

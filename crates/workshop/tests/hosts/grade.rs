@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::left::nothing_is_left;
 use super::workshop::{Inventory, Workshop, eventually, program, run, word_of};
 
 const PEOPLE: [(&str, &str); 3] = [("Ada", "ada"), ("Bob", "bob"), ("Cat", "cat")];
@@ -42,21 +43,6 @@ fn host<'a>(report: &'a Value, word: &str) -> &'a Value {
 }
 
 const PROGRESS: &str = ".local/state/workshop/progress.json";
-
-/// Everything that a checker could have left.
-fn nothing_is_left(workshop: &Workshop, words: &[&str]) {
-    for word in words {
-        eventually("nothing of a grade is left", || {
-            // The brackets keep the search from finding itself.
-            let left = workshop.root(
-                word,
-                "ls -ld /var/lib/workshop/grade.* /tmp/workshop-check-* /tmp/workshop-check-*/* 2>/dev/null; \
-                 pgrep -af '[e]vidence --seed|[o]bserve |[b]itcoind -regtest|[s]leep 600'; true",
-            );
-            if left.is_empty() { Ok(()) } else { Err(left) }
-        });
-    }
-}
 
 #[test]
 fn a_grade_believes_what_it_saw_and_no_host() {
@@ -140,7 +126,9 @@ fn a_grade_believes_what_it_saw_and_no_host() {
         host(&report, cat)["progress"],
         "the progress file is larger than any progress"
     );
-    nothing_is_left(&workshop, &words);
+    for word in words.iter().copied() {
+        nothing_is_left(|line| workshop.root(word, line));
+    }
     // A grade is no attempt.
     assert_eq!(
         workshop.says("ada", ada, &format!("cat {PROGRESS}")),
@@ -187,8 +175,9 @@ fn nothing_stays_of_a_grade_that_is_cut_off(
     ada: &str,
     bob: &str,
 ) {
-    let tracer = "printf '#!/bin/sh\\n[ \"$1\" = --version ] || exec sleep 600\\n' > /usr/local/bin/bpftrace; \
-                  chmod 755 /usr/local/bin/bpftrace";
+    // It is called what it stands for: nothing of it may be left.
+    let tracer = r#"printf '%s\n' '#!/bin/bash' '[ "$1" = --version ] || exec -a "bpftrace -f json" sleep 600' \
+        > /usr/local/bin/bpftrace; chmod 755 /usr/local/bin/bpftrace"#;
     workshop.root(ada, tracer);
     workshop.says(
         "ada",
@@ -196,7 +185,11 @@ fn nothing_stays_of_a_grade_that_is_cut_off(
         "mkdir -p workshop && echo 'BEGIN {}' > workshop/task3.bt",
     );
     // Wherever it is, while the participant's side looks, and while root's side waits for the tracer.
-    for moment in [None, Some("[e]vidence --seed"), Some("[s]leep 600")] {
+    for moment in [
+        None,
+        Some("[e]vidence --seed"),
+        Some("[b]pftrace -f json 600"),
+    ] {
         for signal in ["INT", "KILL"] {
             let mut grading = workshop.start(&["grade", "--only", ada, bob, "--checker", checker]);
             match moment {
@@ -216,7 +209,9 @@ fn nothing_stays_of_a_grade_that_is_cut_off(
                 let told = ran.stderr.contains("was interrupted");
                 assert_eq!(told, signal == "INT", "{moment:?}: {ran:?}");
             }
-            nothing_is_left(workshop, &[ada, bob]);
+            for word in [ada, bob] {
+                nothing_is_left(|line| workshop.root(word, line));
+            }
         }
     }
 }

@@ -12,6 +12,8 @@ fn local_hosts_need_linux() {
 #[cfg(target_os = "linux")]
 mod hosts {
     mod board;
+    #[path = "../../src/documented/code.rs"]
+    mod code;
     mod collect;
     mod damage;
     mod desk;
@@ -20,8 +22,10 @@ mod hosts {
     mod grade;
     mod guard;
     mod handouts;
+    mod instructor;
     mod inventory;
     mod killed;
+    mod left;
     mod monitor;
     mod participant;
     mod refused;

@@ -87,7 +87,7 @@ fn program(host: &Host, places: &Places) -> Observed<Program> {
             let tracepoints: BTreeSet<Tracepoint> = names(&found);
             let base = places.base.as_ref().or(host.node_binary.as_ref());
             // Without the host's own node nobody can tell what was added.
-            let own = match base.map(|base| probe::usdt::read_file(base)) {
+            let own = match base.map(probe::usdt::read_file) {
                 Some(Ok(base)) => tracepoints.difference(&names(&base)).cloned().collect(),
                 _ => BTreeSet::new(),
             };

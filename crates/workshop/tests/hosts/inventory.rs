@@ -174,7 +174,7 @@ fn says_how_long(what: &str, start: Instant) {
 /// The look for what is left must see what is there, or it proves nothing.
 #[test]
 fn the_footprint_shows_a_workshop() {
-    let workshop = Workshop::new(&Inventory::new(&[ADA]));
+    let workshop = Workshop::alone(&Inventory::new(&[ADA]));
     workshop.provision();
     let id = workshop.id().unwrap();
     let now = Footprint::of_the_machine();

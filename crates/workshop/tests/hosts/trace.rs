@@ -32,7 +32,7 @@ cat "$counts"
 
 #[test]
 fn a_unit_test_is_counted_as_bpftrace_counts_it() {
-    let workshop = Workshop::new(&Inventory::new(&[("Ada Lovelace", "ada")]));
+    let workshop = Workshop::alone(&Inventory::new(&[("Ada Lovelace", "ada")]));
     let hosts = workshop.provision();
     let said = workshop.says("ada", word_of(&hosts, "Ada Lovelace"), BESIDE_BPFTRACE);
     let lines: Vec<Value> = said
@@ -95,7 +95,7 @@ cat $work/events
 
 #[test]
 fn no_message_of_a_syncing_pair_is_lost() {
-    let workshop = Workshop::new(&Inventory::new(&[("Ada Lovelace", "ada")]));
+    let workshop = Workshop::alone(&Inventory::new(&[("Ada Lovelace", "ada")]));
     let hosts = workshop.provision();
     let said = workshop.says("ada", word_of(&hosts, "Ada Lovelace"), SYNCING_PAIR);
     let lines: Vec<Value> = said

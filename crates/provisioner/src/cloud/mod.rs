@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 mod endpoint;
 mod leftover;
 pub mod local;
+pub mod price;
 mod provider;
 
 pub use endpoint::{BadEndpoint, Endpoint, SSH_PORT};

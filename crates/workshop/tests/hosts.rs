@@ -14,6 +14,7 @@ mod hosts {
     mod board;
     mod collect;
     mod damage;
+    mod deadline;
     mod desk;
     mod flow;
     mod footprint;

@@ -148,6 +148,10 @@ pub struct HostStatus {
     pub address: Endpoint,
     /// Whether it runs; a stopped host keeps what was written on it.
     pub running: bool,
+    /// When it was made, where the provider says so.
+    pub made: Option<jiff::Timestamp>,
+    /// What it costs as long as it exists, where the provider says so; none where it costs nothing.
+    pub price: Option<price::Price>,
 }
 
 #[cfg(test)]

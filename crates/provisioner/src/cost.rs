@@ -423,6 +423,6 @@ mod tests {
             told(&forecast(&tariff, None), "100 EUR"),
             told(&forecast(&unknown, Some("2027-02-20T20:00:00Z")), "100 EUR"),
         ];
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"));
     }
 }

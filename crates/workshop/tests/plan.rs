@@ -32,7 +32,14 @@ fn plan(workshop: &str, args: &[&str]) -> (i32, String, String) {
 fn what_would_be_made_and_what_it_costs() {
     let (status, stdout, stderr) = plan(", deadline: 2127-02-21T20:00:00+01:00", &[]);
     assert_eq!(status, 0, "{stderr}");
-    insta::assert_snapshot!(stdout);
+    for said in [
+        "create",
+        "builder",
+        "these hosts cost nothing",
+        "power themselves off at the deadline: Friday, 21 February 2127, 20:00 UTC+01:00",
+    ] {
+        assert!(stdout.contains(said), "{said}: {stdout}");
+    }
 }
 
 #[test]

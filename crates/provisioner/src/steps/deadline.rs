@@ -111,8 +111,7 @@ mod tests {
 
     #[test]
     fn the_timer_speaks_utc_whatever_zone_the_inventory_has() {
-        let deadline: jiff::ZonedDateTime =
-            "2027-03-28T03:10:00+02:00[Europe/Berlin]".parse().unwrap();
+        let deadline: jiff::ZonedDateTime = "2027-03-28T03:10:00+02:00[+02:00]".parse().unwrap();
         assert_eq!(
             moments(deadline.timestamp()),
             [

@@ -16,6 +16,7 @@ mod hosts {
     mod code;
     mod collect;
     mod damage;
+    mod deadline;
     mod desk;
     mod flow;
     mod footprint;

@@ -21,6 +21,10 @@ pub(crate) struct Args {
     /// Hosts worked on side by side; the inventory's number when not given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     parallel: Option<u16>,
+
+    /// Also when the deadline is over; the hosts then stay on until they are destroyed.
+    #[arg(long)]
+    after_deadline: bool,
 }
 
 #[derive(Serialize)]
@@ -49,6 +53,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
         inventory,
         args.only,
         parallel,
+        args.after_deadline,
         output,
     ))??;
     tell("provision", reports, &args.inventory, output)
@@ -60,12 +65,14 @@ pub(super) async fn work(
     inventory: Inventory,
     only: Vec<String>,
     parallel: Option<usize>,
+    after_deadline: bool,
     output: &Output,
 ) -> std::result::Result<Vec<HostReport>, ProvisionError> {
     let (events, progress) = Progress::start(*output);
     let options = provisioner::Options {
         only,
         parallel,
+        after_deadline,
         events: Some(events),
     };
     let reports = provision(&args.inventory, inventory, options).await;

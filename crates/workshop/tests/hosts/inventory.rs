@@ -18,6 +18,7 @@ fn planned(workshop: &Workshop) -> Vec<(String, String)> {
     let hosts = document["hosts"].as_array().unwrap();
     hosts
         .iter()
+        .filter(|host| host["role"] != "builder")
         .map(|host| (text(&host["name"]), text(&host["action"])))
         .collect()
 }

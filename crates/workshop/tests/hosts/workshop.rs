@@ -39,6 +39,8 @@ pub(super) struct Inventory {
     pub(super) chain: &'static str,
     /// The section `guard` in YAML's flow style; empty is the defaults.
     pub(super) guard: String,
+    /// With its offset from UTC; empty is none.
+    pub(super) deadline: String,
 }
 
 impl Inventory {
@@ -48,6 +50,7 @@ impl Inventory {
             memory_mib: 1024,
             chain: "regtest",
             guard: String::new(),
+            deadline: String::new(),
         }
     }
 }
@@ -204,12 +207,12 @@ impl Workshop {
 
     pub(super) fn write(&self, inventory: &Inventory) {
         let mut text = format!(
-            "workshop: {{name: End to end}}\n\
+            "workshop: {{name: End to end, deadline: {}}}\n\
              bitcoin: {{source: crate, chain: {}}}\n\
              hosts: {{provider: local, limits: {{memory: {}MiB, cpus: 2, pids: 1000}}}}\n\
              guard: {}\n\
              participants:\n",
-            inventory.chain, inventory.memory_mib, inventory.guard
+            inventory.deadline, inventory.chain, inventory.memory_mib, inventory.guard
         );
         for (name, key) in &inventory.people {
             self.key(key);

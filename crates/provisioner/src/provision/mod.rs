@@ -4,6 +4,7 @@
 //! lacks something of the closure; a run that finds nothing to do costs one round trip a host.
 
 mod assign;
+mod builder;
 mod context;
 mod error;
 mod hosts;
@@ -13,13 +14,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::{OnceCell, Semaphore, mpsc::UnboundedSender};
+use tokio::sync::{Semaphore, mpsc::UnboundedSender};
 use tokio::task::JoinSet;
 
 use crate::cloud::{Prepared, Provider, WorkshopId};
 use crate::inventory::{Inventory, ProviderKind, Source as SourceKind};
 use crate::job::{JobEvent, Reporter};
-use crate::nix::Closure;
 use crate::nix::builder::Inputs;
 use crate::nix::cache::{Cache, user_cache};
 use crate::nix::source;
@@ -38,6 +38,8 @@ pub struct Options {
     pub only: Vec<String>,
     /// Side by side; the inventory's number when not given.
     pub parallel: Option<usize>,
+    /// Take the builder for a machine that shares no folder with this one, wherever it is: for tests.
+    pub remote_builder: bool,
     /// Who draws.
     pub events: Option<UnboundedSender<JobEvent>>,
 }
@@ -52,7 +54,10 @@ struct Run {
     cache: Cache,
     inputs: Inputs,
     /// The closure, once some host or the missing record asked the builder for it.
-    built: OnceCell<Result<Closure, Failure>>,
+    built: tokio::sync::Mutex<Option<Result<builder::Serving, Failure>>>,
+    remote_builder: bool,
+    /// Whether it ran when this run began.
+    builder_runs: bool,
     events: Option<UnboundedSender<JobEvent>>,
 }
 
@@ -123,7 +128,9 @@ pub async fn provision(
         instructor,
         cache,
         inputs,
-        built: OnceCell::new(),
+        built: tokio::sync::Mutex::default(),
+        remote_builder: options.remote_builder,
+        builder_runs,
         events: options.events,
     });
 
@@ -162,6 +169,7 @@ pub async fn provision(
         // The hosts waited for it where they needed it; a builder that nobody needed still gets finished.
         let _ = eager.await;
     }
+    run.keep_the_build().await;
     run.write_ssh_files()?;
     let mut reports = reports;
     Ok(hosts

@@ -209,6 +209,7 @@ async fn serve(
         only,
         parallel: None,
         events: wishes.jobs.clone(),
+        ..Options::default()
     };
     for report in provision(&wishes.inventory, inventory, options).await? {
         *failed.entry(report.host.name.clone()).or_default() += 1;

@@ -14,6 +14,7 @@ use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
 pub(crate) use access::sshd;
+pub(crate) use system::packages;
 
 use crate::nix::Closure;
 use crate::step::Step;
@@ -114,7 +115,7 @@ impl ChainParams {
 pub fn host(context: &HostContext) -> Vec<Step> {
     vec![
         system::hostname(context),
-        system::packages(),
+        packages(),
         access::accounts(),
         access::authorized_key(context),
         access::sudo(),

@@ -1,7 +1,7 @@
 //! `workshop provision`: makes every host what the inventory says.
 
 use provisioner::inventory::Inventory;
-use provisioner::{HostReport, ProvisionError, provision};
+use provisioner::{HostReport, Options, ProvisionError, provision};
 use serde::Serialize;
 
 use super::instructor::{self, InventoryArgs, Listing};
@@ -21,6 +21,10 @@ pub(crate) struct Args {
     /// Hosts worked on side by side; the inventory's number when not given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     parallel: Option<u16>,
+
+    /// Treat a local builder as one that is somewhere else: its cache is on its own disk.
+    #[arg(long, hide = true)]
+    remote_builder: bool,
 }
 
 #[derive(Serialize)]
@@ -44,13 +48,13 @@ struct Host {
 pub(crate) fn run(args: Args, output: &Output) -> Result {
     let inventory = args.inventory.load(output)?;
     let parallel = args.parallel.map(usize::from);
-    let reports = instructor::block_on(work(
-        &args.inventory,
-        inventory,
-        args.only,
+    let options = Options {
+        only: args.only,
         parallel,
-        output,
-    ))??;
+        remote_builder: args.remote_builder,
+        events: None,
+    };
+    let reports = instructor::block_on(work(&args.inventory, inventory, options, output))??;
     tell("provision", reports, &args.inventory, output)
 }
 
@@ -58,15 +62,13 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
 pub(super) async fn work(
     args: &InventoryArgs,
     inventory: Inventory,
-    only: Vec<String>,
-    parallel: Option<usize>,
+    options: Options,
     output: &Output,
 ) -> std::result::Result<Vec<HostReport>, ProvisionError> {
     let (events, progress) = Progress::start(*output);
-    let options = provisioner::Options {
-        only,
-        parallel,
+    let options = Options {
         events: Some(events),
+        ..options
     };
     let reports = provision(&args.inventory, inventory, options).await;
     progress.end().await;

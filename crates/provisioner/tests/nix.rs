@@ -304,8 +304,13 @@ fn a_nixos_host_is_set_up_as_the_steps_do() {
     };
 
     // Every setting of the service's template, with the module's own profile.
-    let service = module("testnet4", "null", "module.config.systemd.services.bitcoind.serviceConfig");
-    let template = include_str!("../../../templates/host/bitcoind.service.j2").replace("\\\n    ", "");
+    let service = module(
+        "testnet4",
+        "null",
+        "module.config.systemd.services.bitcoind.serviceConfig",
+    );
+    let template =
+        include_str!("../../../templates/host/bitcoind.service.j2").replace("\\\n    ", "");
     let (_, section) = template.split_once("[Service]").unwrap();
     let (section, _) = section.split_once("[Install]").unwrap();
     let mut compared = 0;
@@ -323,7 +328,11 @@ fn a_nixos_host_is_set_up_as_the_steps_do() {
     assert_eq!(compared, service.as_object().unwrap().len());
 
     // And every line of the node's configuration that stands outside of a condition.
-    let conf = module("testnet3", "null", "module.config.environment.etc.\"bitcoin/bitcoin.conf\".text");
+    let conf = module(
+        "testnet3",
+        "null",
+        "module.config.environment.etc.\"bitcoin/bitcoin.conf\".text",
+    );
     let template = include_str!("../../../templates/host/bitcoin.conf.j2");
     let (before, after) = template.split_once("{% if isolated %}").unwrap();
     let (_, after) = after.split_once("{% endif %}").unwrap();
@@ -362,7 +371,11 @@ fn a_nixos_host_is_set_up_as_the_steps_do() {
     );
     insta::assert_snapshot!(serde_json::to_string_pretty(&others).unwrap());
     assert_eq!(
-        module("signet", "null", "module.config.systemd.services.workshop-guard"),
+        module(
+            "signet",
+            "null",
+            "module.config.systemd.services.workshop-guard"
+        ),
         Value::Null
     );
 }

@@ -12,7 +12,9 @@ pub(super) fn measure(room: &Room, hosts: usize) -> Result {
     // The user's cache has the closure afterwards: nothing is compiled in what is measured.
     run("provision", &[])?;
     run("destroy", &["--yes", "--no-collect"])?;
-    headline(&format!("Closure to {hosts} hosts by way of a builder that shares no folder"));
+    headline(&format!(
+        "Closure to {hosts} hosts by way of a builder that shares no folder"
+    ));
     let measured = run("provision", &["--remote-builder"]).and_then(|()| figures(room));
     // Also when measuring failed: nothing may be left.
     run("destroy", &["--yes", "--no-collect"])?;
@@ -35,7 +37,11 @@ fn figures(room: &Room) -> Result<(u64, u64)> {
         .find(|text| text.len() == 8 && text.bytes().all(|b| b.is_ascii_hexdigit()))
         .ok_or("the journal names no workshop")?;
     let counter = format!("/sys/class/net/ws-{id}/statistics/tx_bytes");
-    let number = |text: &str| text.trim().parse::<u64>().map_err(|error| error.to_string());
+    let number = |text: &str| {
+        text.trim()
+            .parse::<u64>()
+            .map_err(|error| error.to_string())
+    };
     let sent = std::fs::read_to_string(&counter).map_err(|error| format!("{counter}: {error}"))?;
     let sizes = room
         .command("ssh")
@@ -45,5 +51,8 @@ fn figures(room: &Room) -> Result<(u64, u64)> {
         ])
         .output()
         .map_err(|error| error.to_string())?;
-    Ok((number(&sent)?, number(&String::from_utf8_lossy(&sizes.stdout))?))
+    Ok((
+        number(&sent)?,
+        number(&String::from_utf8_lossy(&sizes.stdout))?,
+    ))
 }

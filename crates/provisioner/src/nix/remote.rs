@@ -26,6 +26,8 @@ umask 022
 mkdir -p "$cache/store/nar" "$cache/builds"
 chmod 0755 "$cache" "$cache/store" "$cache/store/nar"
 cd "$cache/store"
+# Nix takes no folder without it for a cache; `nix copy` would write it, but a builder may have nothing to build.
+[ -e nix-cache-info ] || { echo 'StoreDir: /nix/store' > nix-cache-info.new; mv nix-cache-info.new nix-cache-info; }
 for info in *.narinfo; do
   [ -e "$info" ] || continue
   url='' hash=''

@@ -79,6 +79,16 @@ pub enum RunError {
     },
 }
 
+impl RunError {
+    /// The step whose change failed.
+    pub fn step(&self) -> Option<&str> {
+        match self {
+            Self::Step { step, .. } | Self::Useless { step, .. } => Some(step),
+            Self::Ssh(_) | Self::Answer { .. } => None,
+        }
+    }
+}
+
 fn shown(tail: &[String]) -> String {
     tail.iter().map(|line| format!("\n  | {line}")).collect()
 }

@@ -265,3 +265,117 @@ fn without_a_binary_the_program_is_built_from_source() {
         serde_json::json!(["--package", "workshop"])
     );
 }
+
+/// nixpkgs cannot be had here, so its `lib` is stood in for by the few functions that the module calls: this shows
+/// what the module sets, not that NixOS has such options.
+#[test]
+fn a_nixos_host_is_set_up_as_the_steps_do() {
+    let nix = Nix::new();
+    let folder = expressions().canonicalize().unwrap();
+    let module = |chain: &str, guard: &str, show: &str| {
+        nix.value(&format!(
+            "let
+               lib = {{
+                 mkOption = option: option;
+                 mkIf = condition: content: if condition then content else null;
+                 optional = condition: it: if condition then [ it ] else [ ];
+                 concatMapStrings = f: list: builtins.concatStringsSep \"\" (map f list);
+                 types = {{
+                   package = null; str = null; int = null; path = null;
+                   enum = names: names; listOf = type: type; nullOr = type: type;
+                 }};
+               }};
+               names = [
+                 \"bpftrace\" \"bcc\" \"gdb\" \"binutils\" \"python3\" \"gcc\" \"gnumake\" \"cmake\" \"ninja\" \"pkg-config\"
+                 \"git\" \"vim\" \"nano\" \"htop\" \"ripgrep\" \"tmux\" \"curl\" \"zstd\" \"systemd\"
+               ];
+               pkgs = builtins.listToAttrs (map (name: {{ inherit name; value = name; }}) names);
+               module = import {folder}/nixos.nix {{
+                 inherit lib pkgs;
+                 config.workshop = {{
+                   package = \"/closure\"; word = \"abandon\"; chain = \"{chain}\"; prune = 2000; guard = {guard};
+                   participant = {{ name = \"Ada\"; key = \"ssh-ed25519 AAAA\"; }};
+                   addnode = [ \"198.51.100.7:48333\" ];
+                 }};
+               }};
+             in {show}",
+            folder = folder.display(),
+        ))
+    };
+
+    // Every setting of the service's template, with the module's own profile.
+    let service = module(
+        "testnet4",
+        "null",
+        "module.config.systemd.services.bitcoind.serviceConfig",
+    );
+    let template =
+        include_str!("../../../templates/host/bitcoind.service.j2").replace("\\\n    ", "");
+    let (_, section) = template.split_once("[Service]").unwrap();
+    let (section, _) = section.split_once("[Install]").unwrap();
+    let mut compared = 0;
+    for line in section.lines().filter(|line| !line.starts_with('#')) {
+        let Some((name, value)) = line.split_once('=') else {
+            continue;
+        };
+        let set = match &service[name] {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        assert_eq!(set, value.replace("{{ profile }}", "/closure"), "{name}");
+        compared += 1;
+    }
+    assert_eq!(compared, service.as_object().unwrap().len());
+
+    // And every line of the node's configuration that stands outside of a condition.
+    let conf = module(
+        "testnet3",
+        "null",
+        "module.config.environment.etc.\"bitcoin/bitcoin.conf\".text",
+    );
+    let template = include_str!("../../../templates/host/bitcoin.conf.j2");
+    let (before, after) = template.split_once("{% if isolated %}").unwrap();
+    let (_, after) = after.split_once("{% endif %}").unwrap();
+    let values = [
+        ("{{ chain.name }}", "test"),
+        ("{{ chain.section }}", "test"),
+        ("{{ chain.rpc_port }}", "18332"),
+        ("{{ chain.p2p_port }}", "18333"),
+        ("{{ prune }}", "2000"),
+    ];
+    let wanted: Vec<String> = format!("{before}{after}")
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .map(|line| {
+            values
+                .iter()
+                .fold(line.to_owned(), |line, (from, to)| line.replace(from, to))
+        })
+        .collect();
+    let conf = conf.as_str().unwrap();
+    let set: Vec<&str> = conf.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(set, wanted);
+
+    let others = module(
+        "testnet4",
+        "\"/etc/workshop/guard.json\"",
+        "{
+           sshd = module.config.services.openssh.settings;
+           keys = module.config.users.users.workshop.openssh.authorizedKeys.keys;
+           sudo = module.config.security.sudo.wheelNeedsPassword;
+           peers = module.config.environment.etc.\"bitcoin/peers.conf\".text;
+           guard = module.config.systemd.services.workshop-guard.serviceConfig.ExecStart;
+           options = builtins.attrNames module.options.workshop;
+           tools = builtins.length module.config.environment.systemPackages;
+         }",
+    );
+    insta::assert_snapshot!(serde_json::to_string_pretty(&others).unwrap());
+    assert_eq!(
+        module(
+            "signet",
+            "null",
+            "module.config.systemd.services.workshop-guard"
+        ),
+        Value::Null
+    );
+}

@@ -12,6 +12,7 @@ fn local_hosts_need_linux() {
 #[cfg(target_os = "linux")]
 mod hosts {
     mod board;
+    mod closure;
     #[path = "../../src/documented/code.rs"]
     mod code;
     mod collect;

@@ -2,6 +2,7 @@
 
 mod board;
 mod checks;
+mod closure;
 mod grade;
 mod handouts;
 mod probe;
@@ -48,6 +49,10 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with_all = ["probe", "startup", "checks", "handouts", "board"])]
     register: bool,
 
+    /// Only what this machine sends until all hosts have the closure.
+    #[arg(long, conflicts_with_all = ["probe", "startup", "checks", "grade", "handouts", "register"])]
+    closure: bool,
+
     /// Hosts to provision.
     #[arg(long, default_value_t = 8)]
     hosts: usize,
@@ -72,6 +77,16 @@ pub(crate) fn run(args: &Args) -> Result {
                 inventory,
             },
             args.runs,
+        );
+    }
+    if args.closure {
+        let inventory = inventory(args.hosts)?;
+        return closure::measure(
+            &Room {
+                workshop,
+                inventory,
+            },
+            args.hosts,
         );
     }
     if args.register {

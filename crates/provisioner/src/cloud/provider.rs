@@ -74,6 +74,11 @@ impl Provider {
         }
     }
 
+    /// Whether a folder of this machine can be a folder of a host.
+    pub fn shares_folders(&self) -> bool {
+        matches!(self, Self::Local(_))
+    }
+
     /// What people call that which all hosts share.
     pub fn shared(&self) -> &'static str {
         match self {

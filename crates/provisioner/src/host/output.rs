@@ -119,6 +119,57 @@ impl<F: FnMut(&str)> Sink for Fetched<F> {
     }
 }
 
+/// Standard output as it comes into a file; standard error is kept.
+pub(super) struct Saved<'a> {
+    file: &'a std::fs::File,
+    room: usize,
+    errors: Collected<fn(&str)>,
+}
+
+impl<'a> Saved<'a> {
+    pub(super) fn new(file: &'a std::fs::File, bound: usize) -> Self {
+        Self {
+            file,
+            room: bound,
+            errors: Collected::new(MOST_ERRORS, |_| {}),
+        }
+    }
+
+    pub(super) fn finish(self) -> Output {
+        self.errors.finish()
+    }
+}
+
+impl Sink for Saved<'_> {
+    fn take(&mut self, from_stderr: bool, data: &[u8]) -> ControlFlow<()> {
+        use std::io::Write as _;
+        if from_stderr {
+            self.errors.add(data);
+            return ControlFlow::Continue(());
+        }
+        let Some(room) = self.room.checked_sub(data.len()) else {
+            self.errors.add(b"more came than was announced\n");
+            return ControlFlow::Break(());
+        };
+        self.room = room;
+        match self.file.write_all(data) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.errors.add(format!("here: {error}\n").as_bytes());
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    fn ended(&mut self, status: u32) {
+        self.errors.status = Some(status);
+    }
+
+    fn has_ended(&self) -> bool {
+        self.errors.status.is_some()
+    }
+}
+
 impl<F: FnMut(&str)> Sink for Collected<F> {
     fn take(&mut self, _: bool, data: &[u8]) -> ControlFlow<()> {
         self.add(data);

@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::cloud::Endpoint;
 
-use super::output::{Bytes, Collected, Fetched, Output, Sink};
+use super::output::{Bytes, Collected, Fetched, Output, Saved, Sink};
 use super::pinned::Pinned;
 use super::script::{Script, quote};
 
@@ -124,6 +124,16 @@ pub enum SshError {
         /// Why not.
         source: std::io::Error,
     },
+}
+
+impl SshError {
+    /// Whether nobody is there any more, as opposed to somebody who does not let us in.
+    pub fn is_gone(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Broken { .. } | Self::TimedOut { .. } => true,
+            Self::HostKey { .. } | Self::Refused { .. } | Self::Input { .. } => false,
+        }
+    }
 }
 
 /// Bounds on one remote command.
@@ -332,6 +342,29 @@ impl Ssh {
         )
         .await?;
         Ok(fetched.finish())
+    }
+
+    /// Runs a script and writes its standard output to `file`, at most as many bytes as the bound says. The output
+    /// that is returned is standard error's.
+    ///
+    /// # Errors
+    /// As [`Ssh::run`]. A file that cannot be written ends the command, which then has no status.
+    pub async fn save(
+        &self,
+        script: &Script,
+        file: &std::fs::File,
+        limits: Limits,
+    ) -> Result<Output, SshError> {
+        let mut saved = Saved::new(file, limits.output);
+        self.exec(
+            &format!("sh -c {}", quote(script.text())),
+            tokio::io::empty(),
+            limits.deadline,
+            "fetching a file",
+            &mut saved,
+        )
+        .await?;
+        Ok(saved.finish())
     }
 
     /// Writes the `size` bytes of `content` to `path` there, whole or not at all, readable by the

@@ -8,10 +8,10 @@ use sha2::{Digest as _, Sha256};
 use super::cache::{Cache, CacheError};
 use super::source::{Source, SourceError, sum_of};
 use super::{Closure, StorePath};
-use crate::host::{Limits, Script, Ssh, SshError};
+use crate::host::{Limits, Output, Script, Ssh, SshError};
 use crate::job::Reporter;
 use crate::step::{HostFile, Step, TAIL};
-use crate::steps::{render, sshd};
+use crate::steps::{packages, render, sshd};
 
 /// Where the builder's web server answers.
 pub const CACHE_PORT: u16 = 8080;
@@ -107,6 +107,15 @@ impl Inputs {
             .map(|byte| format!("{byte:02x}"))
             .collect()
     }
+
+    /// One name for what Bitcoin Core is built of, whatever `workshop` comes with it.
+    pub fn core_key(&self) -> String {
+        let core = Self {
+            program_sum: "any".into(),
+            ..self.clone()
+        };
+        format!("core-{}", core.key())
+    }
 }
 
 /// The closure could not be built.
@@ -139,6 +148,40 @@ pub enum BuildError {
         /// Its last lines.
         tail: Vec<String>,
     },
+    /// No room on it.
+    #[error("builder: its disk is full while {what}{}", tail.iter().map(|line| format!("\n  | {line}")).collect::<String>())]
+    #[diagnostic(help(
+        "A build of Bitcoin Core and its closure take about 4 GB beside the system: give the builder a larger disk."
+    ))]
+    Full {
+        /// What was being done.
+        what: &'static str,
+        /// Its last lines.
+        tail: Vec<String>,
+    },
+}
+
+impl BuildError {
+    /// What `output` of a command that failed says.
+    pub(super) fn of(what: &'static str, output: &Output) -> Self {
+        let tail = output.last_lines(TAIL);
+        // strerror(ENOSPC): every program that fails of it says so.
+        if output.text.contains("No space left on device") {
+            Self::Full { what, tail }
+        } else {
+            Self::Command { what, tail }
+        }
+    }
+
+    /// Whether it is this builder's trouble, and a fresh one could do better: it went away, or its disk is full.
+    /// A source that does not compile, or a host key that is not ours, is none of that.
+    pub fn is_the_hosts(&self) -> bool {
+        match self {
+            Self::Ssh(error) => error.is_gone(),
+            Self::Full { .. } => true,
+            Self::Cache(_) | Self::Read { .. } | Self::Command { .. } => false,
+        }
+    }
 }
 
 /// The builder's steps: it can build and its cache is served.
@@ -165,6 +208,8 @@ pub fn steps(cache: &Cache) -> Vec<Step> {
     files.push(HostFile::public("/etc/nix/nix.conf", conf));
     vec![
         sshd(),
+        // An image of ours has them; a stock system has not.
+        packages(),
         Step::files("expressions", files),
         Step {
             id: "cache",
@@ -173,23 +218,18 @@ pub fn steps(cache: &Cache) -> Vec<Step> {
                 unit,
             )],
             fact: Script::new("systemctl is-active -q workshop-cache"),
-            change: Script::new(
-                "systemctl daemon-reload\nsystemctl enable -q workshop-cache\nsystemctl restart workshop-cache",
-            ),
+            change: Script::new(&format!(
+                "mkdir -p {CACHE_FOLDER}/store\nsystemctl daemon-reload\nsystemctl enable -q workshop-cache\nsystemctl restart workshop-cache"
+            )),
         },
     ]
 }
 
-/// Builds what `inputs` name, signs it into the cache and records it there.
+/// Builds what `inputs` name and signs it into the builder's cache.
 ///
 /// # Errors
 /// [`BuildError`]; the builder and what it has built so far stay.
-pub async fn build(
-    ssh: &Ssh,
-    inputs: &Inputs,
-    cache: &Cache,
-    report: &Reporter,
-) -> Result<Closure, BuildError> {
+pub async fn build(ssh: &Ssh, inputs: &Inputs, report: &Reporter) -> Result<Closure, BuildError> {
     let source = &inputs.source;
     let archive_name = source
         .archive
@@ -221,16 +261,11 @@ pub async fn build(
             }
         })
         .await?;
-    let failed = |what| BuildError::Command {
-        what,
-        tail: output.last_lines(TAIL),
-    };
+    let failed = |what| BuildError::of(what, &output);
     if !output.success() {
         return Err(failed("the build"));
     }
-    let closure = read_closure(&output.text).ok_or_else(|| failed("reading the build's result"))?;
-    cache.record(&inputs.key(), &closure)?;
-    Ok(closure)
+    read_closure(&output.text).ok_or_else(|| failed("reading the build's result"))
 }
 
 const BUILD_SCRIPT: &str = r#"
@@ -253,7 +288,7 @@ chmod -R a+rX "$cache/store"
 printf '@closure %s %s %s\n' "$host" "${bitcoin%/bin/bitcoind}" "${tree%/bitcoin.tar.zst}"
 "#;
 
-fn read_closure(text: &str) -> Option<Closure> {
+pub(super) fn read_closure(text: &str) -> Option<Closure> {
     let line = text
         .lines()
         .rev()
@@ -296,10 +331,7 @@ async fn send(ssh: &Ssh, file: &Path, sum: &str, to: &str) -> Result<(), BuildEr
     if output.success() {
         return Ok(());
     }
-    Err(BuildError::Command {
-        what: "sending a file",
-        tail: output.last_lines(TAIL),
-    })
+    Err(BuildError::of("sending a file", &output))
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use etcetera::BaseStrategy as _;
 use russh::keys::{Algorithm, PrivateKey};
 
-use super::Closure;
+use super::builder::Inputs;
+use super::{Closure, NarInfo, NarInfoError, StorePath, narinfo};
 use crate::state::files::write_private;
 
 /// The cache cannot be used.
@@ -32,6 +33,22 @@ pub enum CacheError {
         path: PathBuf,
         /// Why not.
         source: io::Error,
+    },
+    /// A file of it is not what Nix wrote.
+    #[error("{} is not what Nix wrote into the cache", path.display())]
+    #[diagnostic(help("Remove the file; what it described is built or fetched anew."))]
+    NarInfo {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: NarInfoError,
+    },
+    /// An archive is not the one that was signed.
+    #[error("{} is not the archive that its .narinfo describes", path.display())]
+    #[diagnostic(help("Was the disk full or the connection cut? Remove the file and run again."))]
+    Archive {
+        /// The file.
+        path: PathBuf,
     },
 }
 
@@ -90,19 +107,120 @@ impl Cache {
         &self.public_key
     }
 
+    /// The signing key's file.
+    pub(super) fn secret_key(&self) -> PathBuf {
+        self.folder.join("secret-key")
+    }
+
+    /// A file of the binary cache, by its name there.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.join("store").join(name)
+    }
+
     /// What these inputs gave before, if all of it is still in the cache.
     pub fn look_up(&self, inputs: &str) -> Option<Closure> {
         let text = std::fs::read(self.record_of(inputs)).ok()?;
         let closure: Closure = serde_json::from_slice(&text).ok()?;
-        let kept = [&closure.host, &closure.bitcoin, &closure.tree]
-            .iter()
-            .all(|path| {
-                self.folder
-                    .join("store")
-                    .join(format!("{}.narinfo", path.hash()))
-                    .exists()
-            });
-        kept.then_some(closure)
+        // host's closure holds the other two, but a record may say anything.
+        let roots = [&closure.host, &closure.bitcoin, &closure.tree];
+        self.closure_of(&roots).ok()?;
+        Some(closure)
+    }
+
+    /// The `.narinfo`s of `roots` and of all that they refer to. Each archive is there and has its size.
+    ///
+    /// # Errors
+    /// [`CacheError`], with the first file that is missing or not right.
+    pub fn closure_of(&self, roots: &[&StorePath]) -> Result<Vec<NarInfo>, CacheError> {
+        let mut found: Vec<NarInfo> = Vec::new();
+        let mut wanted: Vec<StorePath> = roots.iter().map(|root| (*root).clone()).collect();
+        while let Some(path) = wanted.pop() {
+            if found.iter().any(|info| info.path == path) {
+                continue;
+            }
+            let info = self.narinfo(&path)?;
+            let archive = self.file(&info.url);
+            let size = std::fs::metadata(&archive)
+                .map_err(|source| CacheError::Io {
+                    path: archive.clone(),
+                    source,
+                })?
+                .len();
+            if size != info.file_size {
+                return Err(CacheError::Archive { path: archive });
+            }
+            wanted.extend(info.references.iter().cloned());
+            found.push(info);
+        }
+        Ok(found)
+    }
+
+    fn narinfo(&self, path: &StorePath) -> Result<NarInfo, CacheError> {
+        let file = self.file(&path.narinfo());
+        let text = std::fs::read_to_string(&file).map_err(|source| CacheError::Io {
+            path: file.clone(),
+            source,
+        })?;
+        let info = NarInfo::parse(&text).map_err(|source| CacheError::NarInfo {
+            path: file.clone(),
+            source,
+        })?;
+        if info.path == *path {
+            Ok(info)
+        } else {
+            let source = NarInfoError::Wrong("StorePath");
+            Err(CacheError::NarInfo { path: file, source })
+        }
+    }
+
+    /// Takes in a path that was built elsewhere: `text` is its `.narinfo`, `archive` holds what that describes.
+    ///
+    /// # Errors
+    /// [`CacheError::Archive`] where it does not; then nothing was taken in.
+    pub(super) fn adopt(
+        &self,
+        info: &NarInfo,
+        text: &str,
+        archive: tempfile::NamedTempFile,
+    ) -> Result<(), CacheError> {
+        let path = self.file(&info.url);
+        let io = |source| CacheError::Io {
+            path: path.clone(),
+            source,
+        };
+        let content = std::fs::File::open(archive.path()).map_err(io)?;
+        if content.metadata().map_err(io)?.len() != info.file_size
+            || narinfo::sum(content).map_err(io)? != info.file_hash
+        {
+            return Err(CacheError::Archive { path });
+        }
+        // A builder's web server is another user.
+        let readable = || std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        let keep = |file: tempfile::NamedTempFile, to: &Path| {
+            file.as_file().set_permissions(readable())?;
+            file.as_file().sync_all()?;
+            file.persist(to).map_err(|error| error.error)?;
+            Ok(())
+        };
+        keep(archive, &path).map_err(io)?;
+        // Last: whoever sees it may rely on the archive.
+        let file = self.file(&info.path.narinfo());
+        let write = || {
+            let mut new = self.temporary()?;
+            io::Write::write_all(&mut new, text.as_bytes())?;
+            keep(new, &file)
+        };
+        write().map_err(|source: io::Error| CacheError::Io {
+            path: file.clone(),
+            source,
+        })
+    }
+
+    /// A file beside those of the cache that is gone unless it is taken in.
+    pub(super) fn temporary(&self) -> io::Result<tempfile::NamedTempFile> {
+        let folder = self.folder.join("store/nar");
+        std::fs::create_dir_all(&folder)?;
+        tempfile::Builder::new().prefix(".new-").tempfile_in(folder)
     }
 
     /// Writes down what these inputs gave.
@@ -115,6 +233,15 @@ impl Cache {
             .map_err(io::Error::from)
             .and_then(|text| write_private(&path, &text))
             .map_err(|source| CacheError::Io { path, source })
+    }
+
+    /// Writes down what these inputs gave, and what gave Bitcoin Core.
+    ///
+    /// # Errors
+    /// [`CacheError::Io`].
+    pub fn record_build(&self, inputs: &Inputs, closure: &Closure) -> Result<(), CacheError> {
+        self.record(&inputs.core_key(), closure)?;
+        self.record(&inputs.key(), closure)
     }
 
     fn record_of(&self, inputs: &str) -> PathBuf {
@@ -134,7 +261,12 @@ fn load_or_create_key(folder: &Path) -> io::Result<String> {
                 .key_data()
                 .ed25519()
                 .ok_or_else(|| io::Error::other("no ed25519 key"))?;
-            let text = format!("workshop-1:{}", STANDARD.encode(pair.to_bytes()));
+            // Nix goes by the name: two keys of one name could never be trusted at once.
+            let name: String = pair.public.0[..4]
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            let text = format!("workshop-{name}:{}", STANDARD.encode(pair.to_bytes()));
             write_private(&path, text.as_bytes())?;
             text
         }
@@ -153,8 +285,44 @@ fn load_or_create_key(folder: &Path) -> io::Result<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// Puts a path into the cache, as Nix would: `text` is its archive.
+    pub(crate) fn add(cache: &Cache, path: &StorePath, references: &[&StorePath], text: &str) {
+        let sum = narinfo::sum(text.as_bytes()).unwrap();
+        let names: Vec<&str> = references.iter().map(|it| &it.as_str()[11..]).collect();
+        let info = format!(
+            "StorePath: {path}\nURL: nar/{sum}.nar.zst\nCompression: zstd\nFileHash: sha256:{sum}\n\
+             FileSize: {}\nNarHash: sha256:{sum}\nNarSize: 9\nReferences: {}\n",
+            text.len(),
+            names.join(" ")
+        );
+        let mut archive = cache.temporary().unwrap();
+        io::Write::write_all(&mut archive, text.as_bytes()).unwrap();
+        cache
+            .adopt(&NarInfo::parse(&info).unwrap(), &info, archive)
+            .unwrap();
+    }
+
+    #[test]
+    fn only_what_the_narinfo_describes_is_taken_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path()).unwrap();
+        let text = narinfo::tests::HOST;
+        let info = NarInfo::parse(text).unwrap();
+        for content in ["", "x", &"x".repeat(422)] {
+            let mut archive = cache.temporary().unwrap();
+            io::Write::write_all(&mut archive, content.as_bytes()).unwrap();
+            let refused = cache.adopt(&info, text, archive).unwrap_err();
+            assert!(matches!(refused, CacheError::Archive { .. }), "{refused}");
+        }
+        assert_eq!(
+            std::fs::read_dir(cache.file("nar")).unwrap().count(),
+            0,
+            "nothing is left"
+        );
+    }
 
     #[test]
     fn the_key_stays_and_its_secret_half_is_private() {
@@ -174,25 +342,25 @@ mod tests {
     fn a_build_counts_only_while_all_of_it_is_there() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::open(folder.path()).unwrap();
-        let path = |name: &str| {
-            format!("/nix/store/9n93dkwl2y6h16q5b0yb440k1fq3zx1m-{name}")
-                .parse()
-                .unwrap()
+        let path = |digit: char, name: &str| {
+            let hash = digit.to_string().repeat(32);
+            format!("/nix/store/{hash}-{name}").parse().unwrap()
         };
         let closure = Closure {
-            host: path("host"),
-            bitcoin: path("bitcoin"),
-            tree: path("tree"),
+            host: path('1', "host"),
+            bitcoin: path('2', "bitcoin"),
+            tree: path('3', "tree"),
         };
         cache.record("abc", &closure).unwrap();
         assert_eq!(cache.look_up("abc"), None, "no narinfo yet");
-        std::fs::write(
-            folder
-                .path()
-                .join("store/9n93dkwl2y6h16q5b0yb440k1fq3zx1m.narinfo"),
-            "",
-        )
-        .unwrap();
+        add(&cache, &closure.tree, &[], "tree");
+        add(&cache, &closure.bitcoin, &[], "bitcoin");
+        add(&cache, &closure.host, &[&closure.tree], "host");
+        assert_eq!(cache.look_up("abc").as_ref(), Some(&closure));
+        let archive = cache.file(&cache.narinfo(&closure.tree).unwrap().url);
+        std::fs::write(&archive, "tre").unwrap();
+        assert_eq!(cache.look_up("abc"), None, "a cut archive");
+        std::fs::write(&archive, "tree").unwrap();
         assert_eq!(cache.look_up("abc"), Some(closure));
         assert_eq!(cache.look_up("other"), None);
     }

@@ -2,11 +2,16 @@
 
 pub mod builder;
 pub mod cache;
+mod narinfo;
+mod public_key;
+pub mod remote;
 pub mod source;
 mod store_path;
 
 use serde::{Deserialize, Serialize};
 
+pub use narinfo::{NarInfo, NarInfoError};
+pub use public_key::{CacheKey, CacheKeyError};
 pub use store_path::{StorePath, StorePathError};
 
 /// What a host runs, as store paths. `host`'s closure holds the other two.

@@ -30,6 +30,11 @@ impl StorePath {
     pub fn hash(&self) -> &str {
         &self.0[STORE.len()..STORE.len() + 32]
     }
+
+    /// The file of a binary cache that describes it.
+    pub fn narinfo(&self) -> String {
+        format!("{}.narinfo", self.hash())
+    }
 }
 
 impl fmt::Display for StorePath {

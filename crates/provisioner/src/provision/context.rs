@@ -44,7 +44,7 @@ impl Run {
     }
 
     /// Where the builder answers, once that is known.
-    fn builder_address(&self) -> Option<IpAddr> {
+    pub(super) fn builder_address(&self) -> Option<IpAddr> {
         let known = || self.place().state().hosts.get(BUILDER)?.address;
         Some(self.prepared.builder.or_else(known)?.ip)
     }

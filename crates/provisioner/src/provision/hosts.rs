@@ -4,23 +4,23 @@ use std::net::IpAddr;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use super::builder::Serving;
 use super::{Failure, HostReport, Run};
 use crate::cloud::{Endpoint, HostLimits, HostSpec};
 use crate::host::{Limits, Ssh, Target};
 use crate::job::Reporter;
 use crate::nix::Closure;
-use crate::nix::builder;
-use crate::plan::{Action, BUILDER, BUILDER_INDEX, PlannedHost};
+use crate::plan::{Action, BUILDER, PlannedHost};
 use crate::run::{self, StepResult};
 use crate::state::{Effect, Event, Workplace};
 use crate::step::Seen;
 use crate::steps;
 
 /// A host on a busy machine boots in 10 s; a rented one may need a minute.
-const BOOT: Duration = Duration::from_secs(120);
+pub(super) const BOOT: Duration = Duration::from_secs(120);
 
 /// A host that was verified and runs needs no boot, but a participant may just have rebooted it.
-const REBOOT: Duration = Duration::from_secs(30);
+pub(super) const REBOOT: Duration = Duration::from_secs(30);
 
 impl Run {
     pub(super) fn place(&self) -> std::sync::MutexGuard<'_, Workplace> {
@@ -43,7 +43,7 @@ impl Run {
         address
     }
 
-    async fn create_unreported(
+    pub(super) async fn create_unreported(
         &self,
         name: &str,
         index: u16,
@@ -112,13 +112,18 @@ impl Run {
         }
     }
 
-    fn record(&self, event: Event) -> Result<(), Failure> {
+    pub(super) fn record(&self, event: Event) -> Result<(), Failure> {
         self.place()
             .record(event)
             .map_err(|error| Failure::new(&error))
     }
 
-    fn record_failure(&self, host: &str, effect: Effect, failure: &Failure) -> Result<(), Failure> {
+    pub(super) fn record_failure(
+        &self,
+        host: &str,
+        effect: Effect,
+        failure: &Failure,
+    ) -> Result<(), Failure> {
         self.record(Event::Failed {
             host: host.to_owned(),
             effect,
@@ -126,87 +131,12 @@ impl Run {
         })
     }
 
-    fn target(&self, name: &str, address: Endpoint) -> Result<Target, Failure> {
+    pub(super) fn target(&self, name: &str, address: Endpoint) -> Result<Target, Failure> {
         let host_key = self
             .place()
             .host_key(name)
             .map_err(|error| Failure::new(&error))?;
         Ok(Target::root(name, address, host_key.public()))
-    }
-
-    /// The closure in a builder that serves it: asked for by whoever needs it first, made once.
-    pub(super) async fn closure(&self) -> Result<Closure, Failure> {
-        let built = self.built.get_or_init(|| async {
-            let built = self.build().await;
-            match &built {
-                Ok(_) => self.reporter(BUILDER).done("serves the closure"),
-                Err(failure) => self.reporter(BUILDER).failed(failure.line()),
-            }
-            built
-        });
-        built.await.clone()
-    }
-
-    async fn build(&self) -> Result<Closure, Failure> {
-        let report = self.reporter(BUILDER);
-        let running = self
-            .provider
-            .list()
-            .await
-            .map_err(|error| Failure::new(&error))?
-            .iter()
-            .find(|host| host.name == BUILDER)
-            .map(|host| host.running);
-        let action = match running {
-            None => Action::Create,
-            Some(false) => Action::Start,
-            Some(true) => Action::Check,
-        };
-        let binds = vec![(self.cache.folder().to_owned(), builder::CACHE_FOLDER.into())];
-        let address = self
-            .create_unreported(BUILDER, BUILDER_INDEX, action, binds)
-            .await?;
-        report.doing("booting");
-        let ssh = Ssh::connect_when_up(
-            &self.target(BUILDER, address)?,
-            self.instructor.private(),
-            BOOT,
-        )
-        .await
-        .map_err(|error| Failure::new(&error))?;
-        report.doing("preparing");
-        self.record(Event::Intent {
-            host: BUILDER.into(),
-            effect: Effect::Configure,
-        })?;
-        let steps = builder::steps(&self.cache);
-        let result = async {
-            let seen = run::gather(BUILDER, &ssh, &steps, Limits::default())
-                .await
-                .map_err(|error| Failure::new(&error))?;
-            run::change(BUILDER, &ssh, &steps, &seen, &report)
-                .await
-                .map_err(|error| Failure::new(&error))?;
-            match self.cache.look_up(&self.inputs.key()) {
-                Some(closure) => Ok(closure),
-                None => builder::build(&ssh, &self.inputs, &self.cache, &report)
-                    .await
-                    .map_err(|error| Failure::new(&error)),
-            }
-        }
-        .await;
-        ssh.close().await;
-        match &result {
-            Ok(_) => {
-                self.record(Event::Done {
-                    host: BUILDER.into(),
-                    effect: Effect::Configure,
-                    address: None,
-                })?;
-            }
-            Err(failure) => self.record_failure(BUILDER, Effect::Configure, failure)?,
-        }
-        result
     }
 
     pub(super) async fn configure(
@@ -268,30 +198,59 @@ impl Run {
             )
             .await
             .map_err(|error| Failure::new(&error))?;
-            let closure = match known {
-                Some(closure) => closure,
-                None => {
+            let mut serving = None;
+            // Where a builder's address is known only once there is one, what the hosts are told hangs on it.
+            let moves = self.prepared.builder.is_none() && !self.builder_runs;
+            if known.is_none() || moves {
+                report.doing("waiting for the builder");
+                serving = Some(self.closure().await?);
+            }
+            let mut began = false;
+            let (steps, results) = loop {
+                let closure = serving
+                    .as_ref()
+                    .map(|serving: &Serving| serving.closure.clone());
+                let Some(closure) = closure.or_else(|| known.clone()) else {
+                    unreachable!("no closure is known, so the builder was asked");
+                };
+                let told = self.builder_address();
+                let steps = steps::host(&self.context(host, closure, ring));
+                let seen = run::gather(name, &ssh, &steps, Limits::default())
+                    .await
+                    .map_err(|error| Failure::new(&error))?;
+                if seen.iter().any(|seen| *seen != Seen::Satisfied) {
+                    // The host may have to fetch from the builder: it must be there and serve.
                     report.doing("waiting for the builder");
-                    self.closure().await?
+                    if serving.is_none() {
+                        serving = Some(self.closure().await?);
+                    }
+                    if self.builder_address() != told {
+                        // Another builder, elsewhere.
+                        continue;
+                    }
+                    if !began {
+                        began = true;
+                        self.record(Event::Intent {
+                            host: name.clone(),
+                            effect: Effect::Configure,
+                        })?;
+                    }
+                    report.doing("configuring");
+                }
+                match run::change(name, &ssh, &steps, &seen, report).await {
+                    Ok(results) => break (steps, results),
+                    // The builder may have died meanwhile, or what it gives out is spoiled.
+                    Err(error) if error.step() == Some("closure") => {
+                        let served = serving.as_ref();
+                        let again = match served {
+                            Some(served) => self.serving_again(served).await?,
+                            None => None,
+                        };
+                        serving = Some(again.ok_or_else(|| Failure::new(&error))?);
+                    }
+                    Err(error) => return Err(Failure::new(&error)),
                 }
             };
-            let steps = steps::host(&self.context(host, closure, ring));
-            let seen = run::gather(name, &ssh, &steps, Limits::default())
-                .await
-                .map_err(|error| Failure::new(&error))?;
-            if seen.iter().any(|seen| *seen != Seen::Satisfied) {
-                // The host may have to fetch from the builder: it must be there and serve.
-                report.doing("waiting for the builder");
-                self.closure().await?;
-                self.record(Event::Intent {
-                    host: name.clone(),
-                    effect: Effect::Configure,
-                })?;
-                report.doing("configuring");
-            }
-            let results = run::change(name, &ssh, &steps, &seen, report)
-                .await
-                .map_err(|error| Failure::new(&error))?;
             ssh.close().await;
             Ok(steps.iter().map(|step| step.id).zip(results).collect())
         };

@@ -4,6 +4,7 @@
 //! lacks something of the closure; a run that finds nothing to do costs one round trip a host.
 
 mod assign;
+mod builder;
 mod context;
 mod error;
 mod hosts;
@@ -13,14 +14,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::{OnceCell, Semaphore, mpsc::UnboundedSender};
+use tokio::sync::{Semaphore, mpsc::UnboundedSender};
 use tokio::task::JoinSet;
 
 use crate::cloud::{Prepared, Provider, WorkshopId};
 use crate::cost::Forecast;
 use crate::inventory::{Inventory, ProviderKind, Source as SourceKind};
 use crate::job::{JobEvent, Reporter};
-use crate::nix::Closure;
 use crate::nix::builder::Inputs;
 use crate::nix::cache::{Cache, user_cache};
 use crate::nix::source;
@@ -41,6 +41,8 @@ pub struct Options {
     pub parallel: Option<usize>,
     /// Also when the deadline is over; the hosts then stay on.
     pub after_deadline: bool,
+    /// Take the builder for a machine that shares no folder with this one, wherever it is: for tests.
+    pub remote_builder: bool,
     /// Who draws.
     pub events: Option<UnboundedSender<JobEvent>>,
 }
@@ -57,7 +59,10 @@ struct Run {
     cache: Cache,
     inputs: Inputs,
     /// The closure, once some host or the missing record asked the builder for it.
-    built: OnceCell<Result<Closure, Failure>>,
+    built: tokio::sync::Mutex<Option<Result<builder::Serving, Failure>>>,
+    remote_builder: bool,
+    /// Whether it ran when this run began.
+    builder_runs: bool,
     events: Option<UnboundedSender<JobEvent>>,
 }
 
@@ -140,7 +145,9 @@ pub async fn provision(
         instructor,
         cache,
         inputs,
-        built: OnceCell::new(),
+        built: tokio::sync::Mutex::default(),
+        remote_builder: options.remote_builder,
+        builder_runs,
         events: options.events,
     });
 
@@ -179,6 +186,7 @@ pub async fn provision(
         // The hosts waited for it where they needed it; a builder that nobody needed still gets finished.
         let _ = eager.await;
     }
+    run.keep_the_build().await;
     run.write_ssh_files()?;
     let mut reports = reports;
     Ok(hosts

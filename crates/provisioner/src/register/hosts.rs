@@ -210,6 +210,7 @@ async fn serve(
         parallel: None,
         after_deadline: false,
         events: wishes.jobs.clone(),
+        ..Options::default()
     };
     for report in provision(&wishes.inventory, inventory, options).await? {
         *failed.entry(report.host.name.clone()).or_default() += 1;

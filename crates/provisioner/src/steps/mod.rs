@@ -15,6 +15,7 @@ use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
 pub(crate) use access::sshd;
+pub(crate) use system::packages;
 
 use crate::nix::Closure;
 use crate::step::Step;
@@ -120,7 +121,7 @@ pub fn host(context: &HostContext) -> Vec<Step> {
         system::hostname(context),
         // Early: a host that was started after an older deadline has minutes.
         deadline::deadline(context),
-        system::packages(),
+        packages(),
         access::accounts(),
         access::authorized_key(context),
         access::sudo(),

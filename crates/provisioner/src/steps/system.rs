@@ -31,7 +31,7 @@ printf '127.0.1.1 %s\n' "$word" >> /etc/hosts
 }
 
 /// The tools that participants work with and the toolchain that rebuilds Bitcoin Core.
-pub(super) fn packages() -> Step {
+pub(crate) fn packages() -> Step {
     // The commands, not the package database: `command -v` starts no process, dpkg-query takes 40 ms.
     let fact = r#"
 missing=

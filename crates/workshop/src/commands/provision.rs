@@ -1,7 +1,7 @@
 //! `workshop provision`: makes every host what the inventory says.
 
 use provisioner::inventory::Inventory;
-use provisioner::{HostReport, ProvisionError, provision};
+use provisioner::{HostReport, Options, ProvisionError, provision};
 use serde::Serialize;
 
 use super::instructor::{self, InventoryArgs, Listing};
@@ -25,6 +25,9 @@ pub(crate) struct Args {
     /// Also when the deadline is over; the hosts then stay on until they are destroyed.
     #[arg(long)]
     after_deadline: bool,
+    /// Treat a local builder as one that is somewhere else: its cache is on its own disk.
+    #[arg(long, hide = true)]
+    remote_builder: bool,
 }
 
 #[derive(Serialize)]
@@ -48,14 +51,14 @@ struct Host {
 pub(crate) fn run(args: Args, output: &Output) -> Result {
     let inventory = args.inventory.load(output)?;
     let parallel = args.parallel.map(usize::from);
-    let reports = instructor::block_on(work(
-        &args.inventory,
-        inventory,
-        args.only,
+    let options = Options {
+        only: args.only,
         parallel,
-        args.after_deadline,
-        output,
-    ))??;
+        after_deadline: args.after_deadline,
+        remote_builder: args.remote_builder,
+        events: None,
+    };
+    let reports = instructor::block_on(work(&args.inventory, inventory, options, output))??;
     tell("provision", reports, &args.inventory, output)
 }
 
@@ -63,17 +66,13 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
 pub(super) async fn work(
     args: &InventoryArgs,
     inventory: Inventory,
-    only: Vec<String>,
-    parallel: Option<usize>,
-    after_deadline: bool,
+    options: Options,
     output: &Output,
 ) -> std::result::Result<Vec<HostReport>, ProvisionError> {
     let (events, progress) = Progress::start(*output);
-    let options = provisioner::Options {
-        only,
-        parallel,
-        after_deadline,
+    let options = Options {
         events: Some(events),
+        ..options
     };
     let reports = provision(&args.inventory, inventory, options).await;
     progress.end().await;

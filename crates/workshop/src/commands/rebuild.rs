@@ -84,15 +84,13 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
         }
         Some(seat) => take_down(seat, &args, output)?,
     }
-    let only = vec![args.word.clone()];
-    let reports = instructor::block_on(provision::work(
-        &args.inventory,
-        inventory,
-        only,
-        None,
-        args.after_deadline,
-        output,
-    ))??;
+    let options = provisioner::Options {
+        only: vec![args.word.clone()],
+        after_deadline: args.after_deadline,
+        ..provisioner::Options::default()
+    };
+    let reports =
+        instructor::block_on(provision::work(&args.inventory, inventory, options, output))??;
     provision::tell("rebuild", reports, &args.inventory, output)
 }
 

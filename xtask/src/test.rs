@@ -28,6 +28,9 @@ const AS_ROOT: &[(&str, &str)] = &[("probe", "session"), ("workshop", "trace")];
 /// Integration tests that make real hosts and need root.
 const ON_HOSTS: &[(&str, &str)] = &[("provisioner", "local"), ("workshop", "hosts")];
 
+/// Tests on hosts at once. Those of `workshop` can run side by side; with one at a time none is slowed down by others.
+const AT_ONCE: &str = "1";
+
 /// Nothing else needs it to be built.
 const PDF: &str = "workshop-pdf";
 
@@ -97,7 +100,7 @@ pub(crate) fn run(args: &Args) -> Result {
             root_test(test, &workshop)
                 .arg("--")
                 .args(&args.filter)
-                .args(["--test-threads", "1"]),
+                .args(["--test-threads", AT_ONCE]),
         )?;
     }
     Ok(())

@@ -35,6 +35,8 @@ pub struct Workshop {
     pub date: Option<String>,
     /// When the servers go away, as people read it.
     pub deadline: Option<String>,
+    /// Whether they switch themselves off then.
+    pub switches_off: bool,
     /// The line of Bitcoin Core, as people say it: `v29 and newer`.
     pub core: String,
     /// Who the participants are on their servers.

@@ -428,6 +428,7 @@ mod tests {
                     name: "Tracing".into(),
                     date: Some("Saturday".into()),
                     deadline: Some("Sunday".into()),
+                    switches_off: true,
                     core: "v29 and newer".into(),
                     user: "workshop".into(),
                 },

@@ -103,6 +103,7 @@ mod tests {
             name: "Tracing".into(),
             date: None,
             deadline: None,
+            switches_off: false,
             core: "v29 and newer".into(),
             user: "workshop".into(),
         };

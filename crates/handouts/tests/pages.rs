@@ -30,6 +30,7 @@ fn room(seats: Vec<Seat>) -> Room {
             name: "Tracing Bitcoin Core".into(),
             date: Some("Saturday, 20 February 2027".into()),
             deadline: Some("Sunday, 21 February 2027, 20:00 UTC+01:00".into()),
+            switches_off: true,
             core: "v29 and newer".into(),
             user: "workshop".into(),
         },

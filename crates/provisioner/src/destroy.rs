@@ -53,6 +53,7 @@ pub async fn doomed(path: &Path, only: &[String]) -> Result<Vec<Seat>, Provision
                     unfinished: None,
                     failure: None,
                     powered_off: None,
+                    spent: None,
                 });
             }
         }

@@ -19,6 +19,8 @@ pub const FOLDER: &str = "var/lib/workshop-guard";
 pub const POWER_OFF: &str = "power-off.json";
 /// In the folder: why it was powered off before this boot.
 pub const BEFORE: &str = "before.json";
+/// Why the deadline's timer powered a host off, in the same file.
+pub const AFTER_DEADLINE: &str = "its deadline has come";
 /// A larger one is none of ours.
 pub const MAX_NOTE: usize = 4096;
 /// A reason is a line.
@@ -109,6 +111,14 @@ pub struct Note {
 }
 
 impl Note {
+    /// Who powered the host off, and why.
+    pub fn told(&self) -> String {
+        if self.reason == AFTER_DEADLINE {
+            return format!("powered itself off: {AFTER_DEADLINE}");
+        }
+        format!("powered off by its guard: {}", self.reason)
+    }
+
     /// The note in a file that may come from a hostile host: bounded, and harmless to look at. `None` where
     /// it is no note.
     pub fn read(bytes: &[u8]) -> Option<Self> {

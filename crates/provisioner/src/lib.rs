@@ -13,6 +13,7 @@
 
 pub mod cloud;
 pub mod collect;
+pub mod cost;
 pub mod destroy;
 pub mod doctor;
 pub mod guard;

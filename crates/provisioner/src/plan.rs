@@ -286,6 +286,8 @@ mod tests {
             name: name.to_owned(),
             address: IpAddr::V4(Ipv4Addr::LOCALHOST).into(),
             running,
+            made: None,
+            price: None,
         }
     }
 

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::cloud::{Endpoint, Provider};
+use crate::cloud::price::Amount;
+use crate::cloud::{Endpoint, HostStatus, Provider};
+use crate::cost::bill;
 use crate::guard::Note;
 use crate::provision::ProvisionError;
 use crate::state::{self, Effect, Role, State};
@@ -43,6 +45,56 @@ pub struct Seat {
     /// Why its guard powered it off, as the host says; only where it is stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub powered_off: Option<Note>,
+    /// What it has cost so far, and costs as long as it exists, running or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spent: Option<Spent>,
+}
+
+/// What a host costs, tax included.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Spent {
+    /// So far, in cents; none where nobody says when it was made.
+    pub so_far: Option<String>,
+    /// Of an hour.
+    pub hourly: String,
+    /// ISO 4217.
+    pub currency: String,
+    #[serde(skip)]
+    amount: Option<Amount>,
+}
+
+impl Spent {
+    fn of(host: &HostStatus, now: jiff::Timestamp) -> Option<Self> {
+        let price = host.price.as_ref()?;
+        let amount = host.made.map(|made| bill(price, made, now));
+        Some(Self {
+            so_far: amount.map(Amount::cents),
+            hourly: price.hourly_gross().to_string(),
+            currency: price.currency.clone(),
+            amount,
+        })
+    }
+
+    /// `1.20 EUR`, with a `?` where it is not known.
+    pub fn told(&self) -> String {
+        format!(
+            "{} {}",
+            self.so_far.as_deref().unwrap_or("?"),
+            self.currency
+        )
+    }
+}
+
+/// What all of them have cost so far, by currency; of those whose costs are known.
+pub fn spent_in_all(seats: &[Seat]) -> Vec<String> {
+    let mut sums: std::collections::BTreeMap<&str, Amount> = std::collections::BTreeMap::new();
+    for spent in seats.iter().filter_map(|seat| seat.spent.as_ref()) {
+        let sum = sums.entry(&spent.currency).or_default();
+        *sum = *sum + spent.amount.unwrap_or_default();
+    }
+    sums.into_iter()
+        .map(|(currency, sum)| format!("{} {currency}", sum.cents()))
+        .collect()
 }
 
 /// Every host the workshop at `path` knows, in the order of their places; none before the first run.
@@ -64,7 +116,10 @@ pub async fn room(path: &Path) -> Result<Vec<Seat>, ProvisionError> {
             .find(|host| host.name == name)
             .map(|host| host.running)
     });
+    let now = jiff::Timestamp::now();
     for seat in &mut seats {
+        let host = there.iter().find(|host| host.name == seat.word);
+        seat.spent = host.and_then(|host| Spent::of(host, now));
         if seat.condition == Condition::Stopped {
             seat.powered_off = provider.note(&seat.word).await?;
         }
@@ -109,6 +164,7 @@ fn seats(state: &State, running: impl Fn(&str) -> Option<bool>) -> Vec<Seat> {
                 unfinished: host.unfinished,
                 failure: host.failure.clone(),
                 powered_off: None,
+                spent: None,
             };
             (host.index, seat)
         })

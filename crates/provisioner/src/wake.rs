@@ -68,6 +68,10 @@ pub async fn wake(
     which: Which,
     events: Option<UnboundedSender<JobEvent>>,
 ) -> Result<Vec<Woken>, ProvisionError> {
+    // Its timer would power it off again.
+    if inventory.power_off().is_some() && inventory.workshop.is_over(jiff::Timestamp::now()) {
+        return Err(ProvisionError::after_deadline(inventory));
+    }
     Provider::check(inventory.hosts.provider)?;
     let place = Workplace::open(path, "wake")?;
     let kind = place.state().provider;

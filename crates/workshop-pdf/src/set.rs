@@ -299,6 +299,7 @@ mod tests {
                 name: "Tracing Bitcoin Core ".repeat(4).trim().to_owned(),
                 date: Some("Wednesday, 30 September 2027".into()),
                 deadline: Some("Wednesday, 30 September 2027, 20:00 UTC+01:00".into()),
+                switches_off: true,
                 core: "v29 and newer".into(),
                 user: "workshop".into(),
             },

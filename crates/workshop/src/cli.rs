@@ -24,7 +24,7 @@ use crate::output::{self, Output};
     max_term_width = 100
 )]
 #[command(
-    after_help = "Exit status: 0 yes or done; 1 it ran, and the answer is no; 2 it could not run."
+    after_help = "Exit status: 0 yes or done; 1 it ran, and the answer is no; 2 it could not run (`plan --detailed-exitcode` has its own)."
 )]
 pub(crate) struct Cli {
     /// Print one JSON document with a schema version instead of text.
@@ -54,7 +54,7 @@ enum Command {
     Add(Later<commands::add::Args>),
     /// Let people join by `ssh join@…` with the key they will use.
     Register(Later<commands::register::Args>),
-    /// What `provision` would do.
+    /// What `provision` would do, and what it costs.
     Plan(Later<commands::plan::Args>),
     /// Make every host what the inventory says; run it again to go on or to mend.
     Provision(Later<commands::provision::Args>),
@@ -164,6 +164,8 @@ pub(crate) enum Outcome {
     Yes,
     /// It ran, and the answer is no: a task not passed, a host that failed. Exit 1.
     No,
+    /// A plan would change something: exit 2, and only where that was asked for.
+    Differs,
     /// It ran and could not find out; what was missing has been said. Exit 2.
     CouldNot,
 }
@@ -183,6 +185,10 @@ pub(crate) fn run() -> ExitCode {
         Err(error) => {
             // clap's own statuses: 0 for --help and --version, 2 for a wrong command line.
             let _ = error.print();
+            // There, 2 says that something would change.
+            if error.use_stderr() && std::env::args_os().any(|arg| arg == "--detailed-exitcode") {
+                return ExitCode::from(1);
+            }
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
@@ -246,7 +252,7 @@ pub(crate) fn run() -> ExitCode {
     match result {
         Ok(Outcome::Yes) => ExitCode::SUCCESS,
         Ok(Outcome::No) => ExitCode::from(1),
-        Ok(Outcome::CouldNot) => ExitCode::from(2),
+        Ok(Outcome::CouldNot | Outcome::Differs) => ExitCode::from(2),
         // `workshop tasks | head -1` is no failure.
         Err(report) if output::is_broken_pipe(&report) => ExitCode::SUCCESS,
         Err(report) => {

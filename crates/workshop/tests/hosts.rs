@@ -13,16 +13,21 @@ fn local_hosts_need_linux() {
 mod hosts {
     mod board;
     mod closure;
+    #[path = "../../src/documented/code.rs"]
+    mod code;
     mod collect;
     mod damage;
+    mod deadline;
     mod desk;
     mod flow;
     mod footprint;
     mod grade;
     mod guard;
     mod handouts;
+    mod instructor;
     mod inventory;
     mod killed;
+    mod left;
     mod monitor;
     mod participant;
     mod refused;

@@ -89,7 +89,8 @@ fn everywhere(room: &Room, words: &[String], script: &str) -> Result {
     Ok(())
 }
 
-fn words(room: &Room) -> Result<Vec<String>> {
+/// The words of a room's hosts.
+pub(super) fn words(room: &Room) -> Result<Vec<String>> {
     let folder = room.inventory.parent().unwrap_or(Path::new("."));
     let path = folder.join(".workshop/known_hosts");
     let known =

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measures what the project promises. Whole processes, several runs, ratios in one run.
 
+mod board;
 mod checks;
 mod closure;
 mod grade;
@@ -36,12 +37,16 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with_all = ["probe", "startup"])]
     grade: bool,
 
+    /// Only the board, on hosts of its own.
+    #[arg(long, conflicts_with_all = ["probe", "startup", "checks", "grade"])]
+    board: bool,
+
     /// Only the handouts of a large room: needs no hosts, and builds workshop-pdf.
     #[arg(long, conflicts_with_all = ["probe", "startup"])]
     handouts: bool,
 
     /// Only 200 people who join: needs no hosts.
-    #[arg(long, conflicts_with_all = ["probe", "startup", "checks", "handouts"])]
+    #[arg(long, conflicts_with_all = ["probe", "startup", "checks", "handouts", "board"])]
     register: bool,
 
     /// Only what this machine sends until all hosts have the closure.
@@ -90,7 +95,7 @@ pub(crate) fn run(args: &Args) -> Result {
     if args.handouts {
         return handouts::measure(&workshop, args.runs);
     }
-    if !args.grade {
+    if !args.grade && !args.board {
         probe::measure(&workshop, args.runs)?;
     }
     if args.probe {
@@ -106,9 +111,12 @@ pub(crate) fn run(args: &Args) -> Result {
     shown(room.command("destroy").args(["--yes", "--no-collect"]))?;
     let measured = if args.grade {
         shown(&mut room.command("provision")).and_then(|()| grade::measure(&room, args.runs))
+    } else if args.board {
+        shown(&mut room.command("provision")).and_then(|()| board::measure(&room, args.runs))
     } else {
         measure(args, &room)
             .and_then(|()| grade::measure(&room, args.runs))
+            .and_then(|()| board::measure(&room, args.runs))
             .and_then(|()| handouts::measure(&room.workshop, args.runs))
             .and_then(|()| register::measure(&room.workshop))
     };

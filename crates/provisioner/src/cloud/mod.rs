@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 mod endpoint;
 mod leftover;
 pub mod local;
+pub mod price;
 mod provider;
 
 pub use endpoint::{BadEndpoint, Endpoint, SSH_PORT};
@@ -147,6 +148,10 @@ pub struct HostStatus {
     pub address: Endpoint,
     /// Whether it runs; a stopped host keeps what was written on it.
     pub running: bool,
+    /// When it was made, where the provider says so.
+    pub made: Option<jiff::Timestamp>,
+    /// What it costs as long as it exists, where the provider says so; none where it costs nothing.
+    pub price: Option<price::Price>,
 }
 
 #[cfg(test)]

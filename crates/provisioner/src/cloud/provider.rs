@@ -2,6 +2,7 @@
 
 use super::local::Local;
 use super::{CloudError, Endpoint, HostSpec, HostStatus, Leftover, WorkshopId};
+use crate::cost::Tariff;
 use crate::guard::Note;
 use crate::inventory::{Inventory, ProviderKind};
 use crate::job::Reporter;
@@ -59,6 +60,13 @@ impl Provider {
         }
     }
 
+    /// Whether somebody is billed for its hosts.
+    pub fn bills(kind: ProviderKind) -> bool {
+        match kind {
+            ProviderKind::Local => false,
+        }
+    }
+
     /// Whether hosts have no route to the internet.
     pub fn isolated(&self) -> bool {
         match self {
@@ -101,6 +109,16 @@ impl Provider {
                     builder: Some(std::net::IpAddr::from(subnet.host(BUILDER_INDEX)).into()),
                 })
             }
+        }
+    }
+
+    /// What hosts made by this inventory would cost.
+    ///
+    /// # Errors
+    /// The prices cannot be asked for.
+    pub async fn tariff(&self, _inventory: &Inventory) -> Result<Tariff, CloudError> {
+        match self {
+            Self::Local(_) => Ok(Tariff::FREE),
         }
     }
 

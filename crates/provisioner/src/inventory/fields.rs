@@ -24,6 +24,8 @@ pub(crate) struct Field {
 /// What may stand in a field, as far as an editor can tell without the other fields and the disk.
 pub(crate) enum Form {
     Text,
+    /// `true` or `false`
+    Flag,
     /// `2027-02-20`
     Date,
     /// `2027-02-21T20:00:00+01:00`
@@ -217,6 +219,16 @@ pub(crate) const HOSTS: Section = Section {
             "How many hosts are worked on side by side.",
         )
         .or("8"),
+        field(
+            "spend_limit",
+            Form::Text,
+            "The most that all hosts may cost until the deadline, tax included, with its currency: 25 EUR.",
+        ),
+        field(
+            "power_off",
+            Form::Flag,
+            "Whether hosts power themselves off after the deadline: true, but for machines one already has.",
+        ),
         field("limits", Form::Section(&LIMITS), "What each host may use."),
     ],
 };

@@ -102,7 +102,9 @@ fn inventory(
     let workshop = fields
         .key("workshop")
         .and_then(|key| sections::workshop(fields.value("workshop"), key, now, report));
-    let (hosts, provided) = sections::hosts(fields.value("hosts"), &place("hosts"), report);
+    let has_deadline = (workshop.as_ref()).is_none_or(|workshop| workshop.deadline.is_some());
+    let (hosts, provided) =
+        sections::hosts(fields.value("hosts"), &place("hosts"), has_deadline, report);
     let bitcoin = sections::bitcoin(
         fields.value("bitcoin"),
         &place("bitcoin"),

@@ -66,6 +66,7 @@ fn property(field: &Field) -> Value {
 fn form(form: &Form) -> Value {
     match form {
         Form::Text => json!({ "type": "string" }),
+        Form::Flag => json!({ "type": "boolean" }),
         Form::Date => {
             json!({ "type": "string", "format": "date", "pattern": r"^\d{4}-\d{2}-\d{2}$" })
         }

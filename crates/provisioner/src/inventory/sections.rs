@@ -12,7 +12,7 @@ use super::tree::{Kind, Node};
 use super::types::{Bitcoin, Chain, Hosts, Limits, ProviderKind, Source, Workshop};
 use super::values::{self, Bad, MAX_PARALLEL, MAX_PIDS, MAX_SPARE, MIN_PIDS, MIN_PRUNE, Version};
 use super::{Place, resolve};
-use super::{moment, naming};
+use super::{moment, money, naming};
 
 impl Fields<'_> {
     /// Parses a field; a missing one from the default of the table. `None` where there is neither, or
@@ -266,6 +266,7 @@ fn addnode(fields: &Fields<'_>, report: &mut Report) -> Vec<NodeAddress> {
 pub(super) fn hosts(
     node: Option<&Node>,
     place: &Place,
+    has_deadline: bool,
     report: &mut Report,
 ) -> (Option<Hosts>, Provided) {
     let fields = HOSTS.read(node, place, report);
@@ -294,6 +295,18 @@ pub(super) fn hosts(
     let spare = fields.parse("spare", report, count("spare", 0, MAX_SPARE));
     let parallel = fields.parse("parallel", report, count("parallel", 1, MAX_PARALLEL));
 
+    let spend_limit = money::spend_limit(&fields, provider, has_deadline, report);
+    let power_off = fields.value("power_off").map(|_| {
+        fields.parse("power_off", report, |text| {
+            values::word(
+                text,
+                "true or false",
+                &[("true", true), ("false", false)],
+                &[],
+            )
+        })
+    });
+
     let place = fields.key("limits").unwrap_or(place);
     let limits = LIMITS.read(fields.value("limits"), place, report);
     let memory = limits.parse("memory", report, Size::parse);
@@ -320,6 +333,8 @@ pub(super) fn hosts(
             provider: provider?,
             spare: count(spare)?,
             parallel: count(parallel)?,
+            spend_limit: spend_limit?,
+            power_off: power_off.map_or(Some(None), |it| it.map(Some))?,
             limits: Limits {
                 memory: memory?,
                 cpus: cpus?,

@@ -25,6 +25,8 @@ hosts:
   provider: local      # systemd-nspawn on this machine: for rehearsals, not a security boundary
   spare: 0             # ready hosts for people who walk in
   parallel: 8          # hosts worked on side by side
+  # spend_limit: 25 EUR   # the most that rented hosts may cost until the deadline, tax included
+  # power_off: true    # whether hosts power themselves off after the deadline
   limits:              # of each host
     memory: 3GiB
     cpus: 2

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::address::NodeAddress;
 use super::guard::Guard;
+use super::money::Money;
 use super::size::{Cpus, Size};
 use super::values::Version;
 use crate::participants::PublicKey;
@@ -31,6 +32,12 @@ impl Inventory {
     pub fn host_count(&self) -> usize {
         self.participants.len() + self.hosts.spare
     }
+
+    /// When the hosts power themselves off, if they do.
+    pub fn power_off(&self) -> Option<jiff::Timestamp> {
+        let deadline = self.workshop.deadline.as_ref()?.timestamp();
+        self.hosts.powers_off().then_some(deadline)
+    }
 }
 
 /// What the workshop is called and when it takes place.
@@ -45,6 +52,11 @@ pub struct Workshop {
 }
 
 impl Workshop {
+    /// Whether there is a deadline, and `now` is not before it.
+    pub fn is_over(&self, now: jiff::Timestamp) -> bool {
+        (self.deadline.as_ref()).is_some_and(|deadline| deadline.timestamp() <= now)
+    }
+
     /// The deadline as people read it, in the zone or with the offset it was written in.
     pub fn deadline_text(&self) -> Option<String> {
         let deadline = self.deadline.as_ref()?;
@@ -148,8 +160,21 @@ pub struct Hosts {
     pub spare: usize,
     /// How many hosts are worked on side by side; at least 1.
     pub parallel: usize,
+    /// The most that they may cost until the deadline, tax included.
+    pub spend_limit: Option<Money>,
+    /// Whether they power themselves off after the deadline; by the provider where nothing is said.
+    pub power_off: Option<bool>,
     /// What each may use.
     pub limits: Limits,
+}
+
+impl Hosts {
+    /// Whether the hosts power themselves off after the deadline.
+    pub fn powers_off(&self) -> bool {
+        self.power_off.unwrap_or(match self.provider {
+            ProviderKind::Local => true,
+        })
+    }
 }
 
 /// Where hosts come from.

@@ -77,6 +77,7 @@ impl Run {
             participant: person.map(|person| person.name.clone()),
             participant_key: person.map(|person| person.key.authorized_line()),
             deadline: inventory.workshop.deadline_text(),
+            power_off: self.power_off,
             chain: match inventory.bitcoin.chain {
                 Chain::Testnet4 => ChainParams::TESTNET4,
                 Chain::Signet => ChainParams::SIGNET,

@@ -33,6 +33,10 @@ pub enum ProvisionError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Plan(#[from] PlanError),
+    /// Too expensive.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Cost(#[from] crate::cost::OverLimit),
     /// No source.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -59,6 +63,15 @@ pub enum ProvisionError {
         /// The word that was given.
         word: String,
     },
+    /// Hosts would power themselves off at once.
+    #[error("the deadline is over: {deadline}")]
+    #[diagnostic(help(
+        "Move `workshop.deadline` and run `workshop provision`, which also starts hosts that are off; `workshop provision --after-deadline` makes them stay on until you destroy them. No longer needed? `workshop destroy`: a stopped server still costs."
+    ))]
+    AfterDeadline {
+        /// As people read it.
+        deadline: String,
+    },
     /// The builder is no participant's host.
     #[error("the builder is not woken by hand")]
     #[diagnostic(help("`workshop provision` starts it when some host needs it."))]
@@ -69,6 +82,14 @@ pub enum ProvisionError {
         /// Why not.
         source: std::io::Error,
     },
+}
+
+impl ProvisionError {
+    pub(crate) fn after_deadline(inventory: &crate::inventory::Inventory) -> Self {
+        Self::AfterDeadline {
+            deadline: inventory.workshop.deadline_text().unwrap_or_default(),
+        }
+    }
 }
 
 impl From<crate::state::JournalError> for ProvisionError {

@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, mpsc::UnboundedSender};
 use tokio::task::JoinSet;
 
 use crate::cloud::{Prepared, Provider, WorkshopId};
+use crate::cost::Forecast;
 use crate::inventory::{Inventory, ProviderKind, Source as SourceKind};
 use crate::job::{JobEvent, Reporter};
 use crate::nix::builder::Inputs;
@@ -38,6 +39,8 @@ pub struct Options {
     pub only: Vec<String>,
     /// Side by side; the inventory's number when not given.
     pub parallel: Option<usize>,
+    /// Also when the deadline is over; the hosts then stay on.
+    pub after_deadline: bool,
     /// Take the builder for a machine that shares no folder with this one, wherever it is: for tests.
     pub remote_builder: bool,
     /// Who draws.
@@ -47,6 +50,8 @@ pub struct Options {
 /// Everything that all hosts of one run share.
 struct Run {
     inventory: Inventory,
+    /// When the hosts power themselves off.
+    power_off: Option<jiff::Timestamp>,
     provider: Provider,
     prepared: Prepared,
     place: Mutex<Workplace>,
@@ -67,6 +72,11 @@ pub async fn provision(
     inventory: Inventory,
     options: Options,
 ) -> Result<Vec<HostReport>, ProvisionError> {
+    let now = jiff::Timestamp::now();
+    let over = inventory.workshop.is_over(now);
+    if over && !options.after_deadline {
+        return Err(ProvisionError::after_deadline(&inventory));
+    }
     let kind = inventory.hosts.provider;
     Provider::check(kind)?;
     let mut place = Workplace::open(path, "provision")?;
@@ -74,6 +84,12 @@ pub async fn provision(
     let provider = Provider::open(kind, workshop_id(&place), Some(&inventory))?;
     let there = provider.list().await?;
     let mut hosts = plan(&inventory, place.state(), &there)?;
+    if let Some(limit) = &inventory.hosts.spend_limit {
+        let tariff = provider.tariff(&inventory).await?;
+        let deadline = inventory.workshop.deadline.as_ref();
+        let deadline = deadline.map(jiff::ZonedDateTime::timestamp);
+        Forecast::new(&hosts, &there, &tariff, now, deadline).within(limit)?;
+    }
     hosts.retain(|host| host.action != Action::Keep);
     if let Some(word) = options
         .only
@@ -121,6 +137,7 @@ pub async fn provision(
         .iter()
         .any(|host| host.name == BUILDER && host.running);
     let run = Arc::new(Run {
+        power_off: inventory.power_off().filter(|_| !over),
         inventory,
         provider,
         prepared,

@@ -208,6 +208,7 @@ async fn serve(
     let options = Options {
         only,
         parallel: None,
+        after_deadline: false,
         events: wishes.jobs.clone(),
         ..Options::default()
     };

@@ -1,6 +1,7 @@
 //! What a participant's host is, step by step. Later steps rely on earlier ones.
 
 mod access;
+mod deadline;
 mod guard;
 mod node;
 mod system;
@@ -39,6 +40,9 @@ pub struct HostContext {
     pub participant_key: Option<String>,
     /// When the hosts go away, as the inventory says it.
     pub deadline: Option<String>,
+    /// When the host powers itself off; none where it stays on.
+    #[serde(skip)]
+    pub power_off: Option<jiff::Timestamp>,
     /// The node's chain.
     pub chain: ChainParams,
     /// MiB of blocks the node keeps; 0 keeps all.
@@ -115,6 +119,8 @@ impl ChainParams {
 pub fn host(context: &HostContext) -> Vec<Step> {
     vec![
         system::hostname(context),
+        // Early: a host that was started after an older deadline has minutes.
+        deadline::deadline(context),
         packages(),
         access::accounts(),
         access::authorized_key(context),
@@ -163,6 +169,7 @@ mod tests {
             participant: Some("Ada O'Lovelace $(reboot)".into()),
             participant_key: Some("ssh-ed25519 AAAA".into()),
             deadline: Some("2027-02-21 20:00".into()),
+            power_off: Some("2027-02-21T19:00:00Z".parse().unwrap()),
             chain: ChainParams::TESTNET4,
             prune: 2000,
             addnode: vec!["198.51.100.7:48333".into()],
@@ -223,6 +230,7 @@ mod tests {
             participant: None,
             participant_key: None,
             deadline: None,
+            power_off: None,
             guard: None,
             chain: ChainParams::REGTEST,
             isolated: false,

@@ -91,7 +91,13 @@ pub(super) fn about(context: &HostContext) -> Step {
                 render(
                     "motd.j2",
                     include_str!("../../../../templates/host/motd.j2"),
-                    context,
+                    minijinja::context! {
+                        workshop => &context.workshop,
+                        word => &context.word,
+                        participant => &context.participant,
+                        deadline => &context.deadline,
+                        switches_off => context.power_off.is_some(),
+                    },
                 ),
             ),
         ],

@@ -233,6 +233,7 @@ pub(super) mod tests {
             unfinished: None,
             failure: None,
             powered_off: None,
+            spent: None,
         }
     }
 

@@ -157,7 +157,7 @@ fn tell(
             destroyed.gone.len()
         ))?,
         (Outcome::Yes, false) => output.text(&format!("destroyed: {}\n", destroyed.gone.join(", ")))?,
-        (Outcome::No | Outcome::CouldNot, _) => output.remark("Run `workshop destroy` again to go on."),
+        (Outcome::No | Outcome::CouldNot | Outcome::Differs, _) => output.remark("Run `workshop destroy` again to go on."),
     }
     Ok(outcome)
 }

@@ -1,53 +1,213 @@
-//! `workshop plan`: what `provision` would do. Changes and writes nothing.
+//! `workshop plan`: what `provision` would do, and what it would cost. Changes and writes nothing.
 
-use provisioner::plan::{Action, PlannedHost, plan};
+use jiff::Timestamp;
+use miette::IntoDiagnostic as _;
+use provisioner::cost::{Cost, Costed, Forecast, Tariff};
+use provisioner::inventory::Inventory;
+use provisioner::plan::{Action, plan};
 use provisioner::{cloud::Provider, state};
 use serde::Serialize;
 
 use super::instructor::{self, InventoryArgs, Listing};
 use crate::cli::{Outcome, Result};
-use crate::output::Output;
+use crate::diagnostic;
+use crate::output::{self, Output};
 
+/// What `provision` would do, and what the hosts cost by the hour and until the deadline.
+///
+/// No host is connected to: `check` is a host that runs and was verified, and whether something on it differs is looked
+/// at by `provision`. A `?` is a price that cannot be known; the reason stands below.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     inventory: InventoryArgs,
+
+    /// Exit with 0 when nothing is known to be done (every host runs and was verified), 2 when hosts would be made,
+    /// started or finished, 1 when the plan could not be made.
+    #[arg(long)]
+    detailed_exitcode: bool,
 }
 
 #[derive(Serialize)]
 struct Document {
-    hosts: Vec<PlannedHost>,
+    hosts: Vec<Costed>,
+    /// What is known of all hosts together, by currency; tax included.
+    totals: Vec<Total>,
+    /// Hosts whose price is not known, so that the totals are the least.
+    unknown: usize,
+    deadline: Option<Timestamp>,
+    spend_limit: Option<String>,
+    /// Why `provision` would refuse.
+    refused: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Total {
+    currency: String,
+    hourly: String,
+    until_deadline: Option<String>,
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
+    match (show(args, output), args.detailed_exitcode) {
+        (Ok(changes), true) if changes => Ok(Outcome::Differs),
+        (Ok(_), _) => Ok(Outcome::Yes),
+        // 2 is "something would change" there.
+        (Err(report), true) if !output::is_broken_pipe(&report) => {
+            diagnostic::print(&report, output);
+            Ok(Outcome::No)
+        }
+        (Err(report), _) => Err(report),
+    }
+}
+
+/// Whether `provision` would do something.
+fn show(args: &Args, output: &Output) -> miette::Result<bool> {
     let inventory = args.inventory.load(output)?;
+    let now = Timestamp::now();
+    let forecast = forecast(args, &inventory, now)?;
+    let changes = forecast.changes();
+    let limit = inventory.hosts.spend_limit.as_ref();
+    let refused = if inventory.workshop.is_over(now) {
+        Some("the deadline is over: move it, or `workshop destroy`".to_owned())
+    } else {
+        limit
+            .and_then(|limit| forecast.within(limit).err())
+            .map(|error| error.to_string())
+    };
+    let totals: Vec<Total> = forecast
+        .totals
+        .iter()
+        .map(|(currency, total)| Total {
+            currency: currency.clone(),
+            hourly: total.hourly.to_string(),
+            until_deadline: total.until_deadline.map(|sum| sum.cents()),
+        })
+        .collect();
+    if output.json() {
+        let document = Document {
+            hosts: forecast.hosts,
+            totals,
+            unknown: forecast.unknown,
+            deadline: inventory.workshop.deadline.map(|it| it.timestamp()),
+            spend_limit: limit.map(ToString::to_string),
+            refused,
+        };
+        output.document("plan", &document)?;
+        return Ok(changes);
+    }
+    output.text(&text(&forecast, &totals, &inventory))?;
+    if let Some(why) = refused {
+        output.remark(format_args!("\n`workshop provision` would refuse: {why}"));
+    }
+    Ok(changes)
+}
+
+fn forecast(args: &Args, inventory: &Inventory, now: Timestamp) -> miette::Result<Forecast> {
     let state = state::read(&args.inventory.inventory)?.unwrap_or_default();
     // Before the first run there is no label, so nothing can carry it.
-    let there = match state.id.parse() {
+    let (there, tariff) = match state.id.parse() {
         Ok(id) => {
-            let provider = Provider::open(state.provider, id, Some(&inventory))?;
-            instructor::block_on(provider.list())??
+            let provider = Provider::open(state.provider, id, Some(inventory))?;
+            instructor::block_on(async {
+                let there = provider.list().await?;
+                Ok::<_, provisioner::cloud::CloudError>((there, provider.tariff(inventory).await?))
+            })??
         }
-        Err(_) => vec![],
+        Err(_) => (vec![], first_tariff(inventory)?),
     };
-    let hosts = plan(&inventory, &state, &there)?;
-    if output.json() {
-        output.document("plan", &Document { hosts })?;
-        return Ok(Outcome::Yes);
+    let hosts = plan(inventory, &state, &there)?;
+    let deadline = inventory.workshop.deadline.as_ref();
+    let deadline = deadline.map(jiff::ZonedDateTime::timestamp);
+    Ok(Forecast::new(&hosts, &there, &tariff, now, deadline))
+}
+
+/// What hosts will cost, before there is a workshop to ask a provider for.
+fn first_tariff(inventory: &Inventory) -> miette::Result<Tariff> {
+    let kind = inventory.hosts.provider;
+    if !Provider::bills(kind) {
+        return Ok(Tariff::FREE);
     }
-    let mut table = Listing::new(["word", "participant", "what would be done"]);
-    for host in &hosts {
+    // Only prices are asked for, so the label is nobody's.
+    let nobody = "00000000".parse().into_diagnostic()?;
+    let provider = Provider::open(kind, nobody, Some(inventory))?;
+    Ok(instructor::block_on(provider.tariff(inventory))??)
+}
+
+fn text(forecast: &Forecast, totals: &[Total], inventory: &Inventory) -> String {
+    let mut table = Listing::new([
+        "word",
+        "participant",
+        "what would be done",
+        "an hour",
+        "until the deadline",
+    ]);
+    for host in &forecast.hosts {
         let action = match host.action {
             Action::Create => "create",
             Action::Start => "start",
             Action::Finish => "finish: the last run did not",
-            Action::Check => "look at every step, change what differs",
+            Action::Check => "check: look at every step, change what differs",
             Action::Keep => {
                 "nothing: no longer in the inventory (`workshop destroy --only` removes it)"
             }
         };
-        table.row([host.name.clone(), host.identity.clone(), action.to_owned()]);
+        let (hourly, until) = match &host.cost {
+            Cost::Free => ("0".to_owned(), "0".to_owned()),
+            Cost::Unknown { .. } => ("?".to_owned(), "?".to_owned()),
+            Cost::Known {
+                hourly,
+                until_deadline,
+                currency,
+            } => (
+                format!("{hourly} {currency}"),
+                (until_deadline.as_ref()).map_or("?".to_owned(), |sum| format!("{sum} {currency}")),
+            ),
+        };
+        table.row([
+            host.name.clone(),
+            host.identity.clone(),
+            action.to_owned(),
+            hourly,
+            until,
+        ]);
     }
-    output.text(&table.to_string())?;
-    Ok(Outcome::Yes)
+    let mut text = format!("{table}\n");
+    let least = if forecast.unknown > 0 {
+        "at least "
+    } else {
+        ""
+    };
+    if totals.is_empty() && forecast.unknown == 0 {
+        text.push_str("In all: these hosts cost nothing.\n");
+    }
+    for total in totals {
+        let currency = &total.currency;
+        let until = match &total.until_deadline {
+            Some(sum) => format!("{least}{sum} {currency} until the deadline"),
+            None => "? until a deadline (the inventory has none)".to_owned(),
+        };
+        text.push_str(&format!(
+            "In all: {least}{} {currency} an hour, {until}, tax included. A stopped host costs as much.\n",
+            total.hourly
+        ));
+    }
+    let mut said: Vec<&str> = Vec::new();
+    for host in &forecast.hosts {
+        if let Cost::Unknown { reason } = &host.cost
+            && !said.contains(&reason.as_str())
+        {
+            said.push(reason);
+            text.push_str(&format!("?: {reason}\n"));
+        }
+    }
+    if let Some(deadline) = inventory.workshop.deadline_text() {
+        let what = if inventory.hosts.powers_off() {
+            "The hosts power themselves off at"
+        } else {
+            "The hosts stay on after"
+        };
+        text.push_str(&format!("{what} the deadline: {deadline}.\n"));
+    }
+    text
 }

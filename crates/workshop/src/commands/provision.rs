@@ -22,6 +22,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     parallel: Option<u16>,
 
+    /// Also when the deadline is over; the hosts then stay on until they are destroyed.
+    #[arg(long)]
+    after_deadline: bool,
     /// Treat a local builder as one that is somewhere else: its cache is on its own disk.
     #[arg(long, hide = true)]
     remote_builder: bool,
@@ -51,6 +54,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
     let options = Options {
         only: args.only,
         parallel,
+        after_deadline: args.after_deadline,
         remote_builder: args.remote_builder,
         events: None,
     };

@@ -34,6 +34,10 @@ pub(crate) struct Args {
     /// Where work is collected, instead of the folder `collected` beside the inventory.
     #[arg(long, value_name = "FOLDER", conflicts_with = "no_collect")]
     into: Option<PathBuf>,
+
+    /// Also when the deadline is over; the host then stays on until it is destroyed.
+    #[arg(long)]
+    after_deadline: bool,
 }
 
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -46,6 +50,9 @@ enum Refused {
         "`workshop plan` lists those that it asks for; `workshop destroy --only WORD` removes one for good."
     ))]
     NotWanted { word: String },
+    #[error("the deadline is over: {deadline}")]
+    #[diagnostic(help("Move `workshop.deadline`, or add --after-deadline."))]
+    AfterDeadline { deadline: String },
 }
 
 /// Exit 1 when the new host is not verified; run it again to go on.
@@ -56,6 +63,13 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
     let path = &args.inventory.inventory;
     let inventory = args.inventory.load(output)?;
     wanted(&inventory, &args)?;
+    // Before anything is taken away: no new host would be made.
+    if inventory.workshop.is_over(jiff::Timestamp::now()) && !args.after_deadline {
+        return Err(Refused::AfterDeadline {
+            deadline: inventory.workshop.deadline_text().unwrap_or_default(),
+        }
+        .into());
+    }
     let life = state::lives(path)?.remove(&args.word).unwrap_or_default();
     let seats = instructor::block_on(doomed(path, &[]))??;
     let seat = seats.into_iter().find(|seat| seat.word == args.word);
@@ -72,6 +86,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
     }
     let options = provisioner::Options {
         only: vec![args.word.clone()],
+        after_deadline: args.after_deadline,
         ..provisioner::Options::default()
     };
     let reports =

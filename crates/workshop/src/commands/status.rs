@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use exercises::TASKS;
 use exercises::progress::Stage;
-use provisioner::room::{Condition, Seat, room};
+use provisioner::room::{Condition, Seat, Spent, room, spent_in_all};
 use provisioner::state::Role;
 use provisioner::visit::{Visits, visit};
 use serde::Serialize;
@@ -66,20 +66,43 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
         output.remark("Nothing was provisioned here yet: `workshop provision`.");
         return Ok(outcome);
     }
-    let mut table = Listing::new(["word", "address", "participant", "state", "tasks passed"]);
+    let seats: Vec<Seat> = hosts.iter().map(|host| host.seat.clone()).collect();
+    let billed = seats.iter().any(|seat| seat.spent.is_some());
+    let mut header = vec!["word", "address", "participant", "state", "tasks passed"];
+    if billed {
+        header.push("cost so far");
+    }
+    let mut table = Listing::with(header.into_iter().map(str::to_owned).collect());
     for host in hosts {
+        let spent = host.seat.spent.as_ref().map(Spent::told);
         let (state, tasks) = (host.state(), host.tasks());
         let address = host.seat.address;
         let address = address.map(|address| address.to_string());
-        table.row([
+        let mut row = vec![
             host.seat.word,
             address.unwrap_or_default(),
             host.seat.identity,
             state,
             tasks,
-        ]);
+        ];
+        if billed {
+            row.push(spent.unwrap_or_default());
+        }
+        table.push(row);
     }
     output.text(&table.to_string())?;
+    for sum in spent_in_all(&seats) {
+        output.text(&format!("In all so far: {sum}, tax included.\n"))?;
+    }
+    let stopped = |seat: &Seat| seat.condition == Condition::Stopped;
+    if seats
+        .iter()
+        .any(|seat| stopped(seat) && seat.spent.is_some())
+    {
+        output.remark(
+            "Hosts that are off cost as much as those that run. `workshop destroy` ends that; it collects the work first.",
+        );
+    }
     Ok(outcome)
 }
 
@@ -147,7 +170,7 @@ impl Host {
             (Condition::Unfinished, Some(why)) => format!("FAILED: {why}"),
             (Condition::Unfinished, None) => "unfinished".to_owned(),
             (Condition::Stopped, _) => match &self.seat.powered_off {
-                Some(note) => format!("powered off by its guard: {}", note.reason),
+                Some(note) => note.told(),
                 None => "stopped".to_owned(),
             },
             (Condition::Absent, _) => "absent".to_owned(),

@@ -1,5 +1,6 @@
 //! `workshop wake`: starts hosts again that are off, and says why they were.
 
+use provisioner::guard::AFTER_DEADLINE;
 use provisioner::wake::{Which, Woken, wake};
 use serde::Serialize;
 
@@ -76,6 +77,9 @@ fn line(host: &Woken) -> String {
     }
     let state = if host.ran { "runs" } else { "runs again" };
     let before = match &host.powered_off {
+        Some(note) if note.reason == AFTER_DEADLINE => {
+            format!("; it powered itself off at {}: {AFTER_DEADLINE}", note.at)
+        }
         Some(note) => format!("; its guard powered it off at {}: {}", note.at, note.reason),
         None if host.ran => String::new(),
         None => "; it was not its guard that powered it off".to_owned(),

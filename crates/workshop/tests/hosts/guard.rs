@@ -83,7 +83,7 @@ fn runaways_are_warned_stopped_and_powered_off_and_the_host_is_woken() {
     let mut inventory = Inventory::new(&[ADA, BOB]);
     inventory.guard =
         "{cpu: {percent: 10, for: 10s}, memory: off, disk: off, egress: off, grace: 6s}".into();
-    let workshop = Workshop::new(&inventory);
+    let workshop = Workshop::alone(&inventory);
     let hosts = workshop.provision();
     let (ada, bob) = (word_of(&hosts, "Ada"), word_of(&hosts, "Bob"));
     workshop.provision_changes_nothing();
@@ -175,7 +175,7 @@ fn runaways_are_warned_stopped_and_powered_off_and_the_host_is_woken() {
 #[test]
 fn what_fills_the_disk_or_floods_the_network_is_stopped() {
     let mut inventory = Inventory::new(&[ADA, BOB]);
-    let workshop = Workshop::new(&inventory);
+    let workshop = Workshop::alone(&inventory);
     let hosts = workshop.provision();
     let (ada, bob) = (word_of(&hosts, "Ada"), word_of(&hosts, "Bob"));
 
@@ -231,7 +231,7 @@ fn what_fills_the_disk_or_floods_the_network_is_stopped() {
 
 #[test]
 fn honest_work_trips_nothing() {
-    let workshop = Workshop::new(&Inventory::new(&[ADA]));
+    let workshop = Workshop::alone(&Inventory::new(&[ADA]));
     let hosts = workshop.provision();
     let ada = word_of(&hosts, "Ada");
     workshop.says(

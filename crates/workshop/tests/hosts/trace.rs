@@ -32,7 +32,7 @@ cat "$counts"
 
 #[test]
 fn a_unit_test_is_counted_as_bpftrace_counts_it() {
-    let workshop = Workshop::new(&Inventory::new(&[("Ada Lovelace", "ada")]));
+    let workshop = Workshop::alone(&Inventory::new(&[("Ada Lovelace", "ada")]));
     let hosts = workshop.provision();
     let said = workshop.says("ada", word_of(&hosts, "Ada Lovelace"), BESIDE_BPFTRACE);
     let lines: Vec<Value> = said
@@ -78,7 +78,7 @@ start one 19801 19802 -bind=127.0.0.1
 start two 19803 19804 -listen=0
 cli one -rpcclienttimeout=0 generatetodescriptor 2000 'raw(51)#8lvh9jxk' > $work/blocks
 fetch() {
-    sleep 1
+    until grep -qs '"type":"ready"' $work/events; do sleep 0.05; done
     cli two addnode 127.0.0.1:19802 onetry
     while [ "$(cli two getblockcount)" -lt 2000 ]; do sleep 0.1; done
     # The last message is on its way when the block is there.
@@ -95,7 +95,7 @@ cat $work/events
 
 #[test]
 fn no_message_of_a_syncing_pair_is_lost() {
-    let workshop = Workshop::new(&Inventory::new(&[("Ada Lovelace", "ada")]));
+    let workshop = Workshop::alone(&Inventory::new(&[("Ada Lovelace", "ada")]));
     let hosts = workshop.provision();
     let said = workshop.says("ada", word_of(&hosts, "Ada Lovelace"), SYNCING_PAIR);
     let lines: Vec<Value> = said

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -14,8 +14,18 @@ use serde_json::Value;
 
 use super::footprint::Footprint;
 
-/// Only one test at a time has hosts: two cores make no ten of them quickly.
-static ALONE: Mutex<()> = Mutex::new(());
+/// Tests with hosts run side by side, as many as `--test-threads` says: most of their time they wait. Those that
+/// measure, or judge how busy a host is, have the machine for themselves.
+static MACHINE: RwLock<()> = RwLock::new(());
+
+/// What a test has of the machine until it is over.
+enum Machine {
+    Shared(#[expect(dead_code, reason = "held")] RwLockReadGuard<'static, ()>),
+    Alone(#[expect(dead_code, reason = "held")] RwLockWriteGuard<'static, ()>),
+}
+
+/// What takes a moment takes minutes on a machine that is busy with others.
+pub(super) const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Where the program keeps a workshop's state.
 pub(super) const STATE: &str = ".workshop";
@@ -29,6 +39,8 @@ pub(super) struct Inventory {
     pub(super) chain: &'static str,
     /// The section `guard` in YAML's flow style; empty is the defaults.
     pub(super) guard: String,
+    /// With its offset from UTC; empty is none.
+    pub(super) deadline: String,
 }
 
 impl Inventory {
@@ -38,6 +50,7 @@ impl Inventory {
             memory_mib: 1024,
             chain: "regtest",
             guard: String::new(),
+            deadline: String::new(),
         }
     }
 }
@@ -145,23 +158,33 @@ pub(super) fn program() -> PathBuf {
 pub(super) struct Workshop {
     folder: tempfile::TempDir,
     before: Footprint,
-    // Last: the next test begins when all of this one is gone.
-    _alone: MutexGuard<'static, ()>,
+    // Last: who waits for the machine begins when all of this one is gone.
+    _machine: Machine,
 }
 
 impl Workshop {
     /// An inventory and its keys. No host is made.
     pub(super) fn new(inventory: &Inventory) -> Self {
+        // A test that failed has cleaned up all the same.
+        let shared = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+        Self::with(inventory, Machine::Shared(shared))
+    }
+
+    /// The same, while no other test has hosts.
+    pub(super) fn alone(inventory: &Inventory) -> Self {
+        let alone = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
+        Self::with(inventory, Machine::Alone(alone))
+    }
+
+    fn with(inventory: &Inventory, machine: Machine) -> Self {
         assert!(
             rustix::process::geteuid().is_root(),
             "this test makes real hosts and needs root: run it with `sudo`, or run `cargo xtask test` as root"
         );
-        // A test that failed has cleaned up all the same.
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let workshop = Self {
             folder: tempfile::tempdir().unwrap(),
             before: Footprint::of_the_machine(),
-            _alone: alone,
+            _machine: machine,
         };
         workshop.write(inventory);
         workshop
@@ -184,12 +207,12 @@ impl Workshop {
 
     pub(super) fn write(&self, inventory: &Inventory) {
         let mut text = format!(
-            "workshop: {{name: End to end}}\n\
+            "workshop: {{name: End to end, deadline: {}}}\n\
              bitcoin: {{source: crate, chain: {}}}\n\
              hosts: {{provider: local, limits: {{memory: {}MiB, cpus: 2, pids: 1000}}}}\n\
              guard: {}\n\
              participants:\n",
-            inventory.chain, inventory.memory_mib, inventory.guard
+            inventory.deadline, inventory.chain, inventory.memory_mib, inventory.guard
         );
         for (name, key) in &inventory.people {
             self.key(key);
@@ -338,7 +361,7 @@ pub(super) fn eventually<T>(what: &str, look: impl Fn() -> Result<T, String>) ->
     loop {
         match look() {
             Ok(found) => return found,
-            Err(seen) if start.elapsed() > Duration::from_secs(90) => {
+            Err(seen) if start.elapsed() > PATIENCE => {
                 panic!("waited in vain until {what}: {seen}");
             }
             Err(_) => std::thread::sleep(Duration::from_millis(50)),

@@ -199,6 +199,8 @@ impl Machine {
                     name: host.name().to_owned(),
                     address: IpAddr::from(record.address).into(),
                     running: container::runs(&host)?,
+                    made: None,
+                    price: None,
                 });
             }
         }

@@ -38,6 +38,7 @@ pub(super) fn room(inventory: &Inventory, entries: &[Entry], paper: Paper) -> mi
                 .date
                 .map(|date| date.strftime("%A, %-d %B %Y").to_string()),
             deadline: workshop.deadline_text(),
+            switches_off: inventory.power_off().is_some(),
             core: context.profile.name.to_owned(),
             user: USER.to_owned(),
         },

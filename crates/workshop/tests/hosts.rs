@@ -11,6 +11,7 @@ fn local_hosts_need_linux() {
 
 #[cfg(target_os = "linux")]
 mod hosts {
+    mod asleep;
     mod board;
     mod closure;
     #[path = "../../src/documented/code.rs"]

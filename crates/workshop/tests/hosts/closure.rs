@@ -80,7 +80,9 @@ fn the_closure_is_sent_once_and_only_signed_paths_are_taken() {
     let refused = copy("unsigned");
     assert_eq!(refused.status, Some(1), "{refused:?}");
     assert!(
-        refused.stdout.contains("lacks a valid signature"),
+        refused
+            .stdout
+            .contains("lacks a signature by a trusted key"),
         "{refused:?}"
     );
 }

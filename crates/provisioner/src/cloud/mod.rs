@@ -8,6 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub mod local;
+pub mod price;
 
 /// What one workshop's hosts, links and labels carry, so that they are never taken for another's:
 /// eight lower-case hexadecimal digits.

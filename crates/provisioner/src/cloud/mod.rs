@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub mod hetzner;
 pub mod local;
 pub mod price;
 

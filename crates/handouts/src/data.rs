@@ -50,6 +50,8 @@ pub struct Seat {
     pub participant: Option<Participant>,
     /// Where it is, once it was made.
     pub address: Option<IpAddr>,
+    /// Where its sshd listens there: 22 nearly everywhere.
+    pub port: u16,
     /// The fingerprint of the host's key, `SHA256:…`, once it has one.
     pub fingerprint: Option<String>,
 }

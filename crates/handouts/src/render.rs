@@ -412,6 +412,7 @@ mod tests {
                 key: "SHA256:".into(),
             }),
             address: Some([10, 231, 7, n].into()),
+            port: 22,
             fingerprint: Some("SHA256:".into()),
         };
         let task = |n: usize| Task {

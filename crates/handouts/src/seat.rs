@@ -40,23 +40,29 @@ impl Card {
             .participant
             .as_ref()
             .map(|person| one_line(&person.name));
+        // The port that RFC 4251 gives SSH goes without saying.
+        let port = |before: &str, after: &str| match seat.port {
+            22 => String::new(),
+            port => format!("{before}{port}{after}"),
+        };
         let uri = seat.address.map(|address| match address {
-            IpAddr::V4(address) => format!("ssh://{user}@{address}"),
-            IpAddr::V6(address) => format!("ssh://{user}@[{address}]"),
+            IpAddr::V4(address) => format!("ssh://{user}@{address}{}", port(":", "")),
+            IpAddr::V6(address) => format!("ssh://{user}@[{address}]{}", port(":", "")),
         });
         Self {
             word: seat.word.clone(),
             long_name: name.as_ref().is_some_and(|name| name.chars().count() > 40),
             name,
             address: seat.address.map(|address| address.to_string()),
-            command: seat.address.map(|address| format!("ssh {user}@{address}")),
+            command: seat.address.map(|address| format!("ssh {}{user}@{address}", port("-p ", " "))),
             qr: uri.as_deref().and_then(qr::encode),
             uri,
             config: seat.address.map(|address| {
                 format!(
-                    "Host {}\n    HostName {address}\n    User {user}\n    IdentityFile ~/.ssh/id_ed25519\n    \
+                    "Host {}\n    HostName {address}\n{}    User {user}\n    IdentityFile ~/.ssh/id_ed25519\n    \
                      IdentitiesOnly yes",
-                    seat.word
+                    seat.word,
+                    port("    Port ", "\n")
                 )
             }),
             fingerprint: seat.fingerprint.clone(),
@@ -100,8 +106,9 @@ mod tests {
             core: "v29 and newer".into(),
             user: "workshop".into(),
         };
-        let card = |address: Option<&str>| {
+        let at_port = |address: Option<&str>, port| {
             let seat = Seat {
+                port,
                 word: "zoo".into(),
                 participant: None,
                 address: address.map(|address| address.parse().unwrap()),
@@ -110,7 +117,16 @@ mod tests {
             let card = Card::new(&workshop, &seat);
             (card.command, card.uri, card.qr.is_some())
         };
+        let card = |address| at_port(address, 22);
         assert_eq!(card(None), (None, None, false));
+        assert_eq!(
+            at_port(Some("2001:db8::7"), 2222),
+            (
+                Some("ssh -p 2222 workshop@2001:db8::7".into()),
+                Some("ssh://workshop@[2001:db8::7]:2222".into()),
+                true
+            )
+        );
         assert_eq!(
             card(Some("10.231.7.10")),
             (

@@ -18,6 +18,7 @@ fn seat(word: &str, name: Option<&str>, last: u8) -> Seat {
             key: "SHA256:YkH+rr+ceOLrKfN7QUBrtwiuti6kz4iMoPY384JZEsY".to_owned(),
         }),
         address: (last > 0).then(|| [10, 231, 7, last].into()),
+        port: 22,
         fingerprint: (last > 0)
             .then(|| "SHA256:KCvwqz95sAeffg2HEvFMVszuSsaqU2MfcXU5xItaJz8".to_owned()),
     }

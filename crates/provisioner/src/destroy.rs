@@ -6,8 +6,8 @@ use std::path::Path;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
-use crate::cloud::WorkshopId;
-use crate::cloud::local::{Leftover, LeftoverKind, Local, LocalError};
+use crate::cloud::local::{Local, LocalError};
+use crate::cloud::{CloudError, Leftover, LeftoverKind, Provider, WorkshopId};
 use crate::job::{JobEvent, Reporter};
 use crate::provision::{Failure, ProvisionError, workshop_id};
 use crate::room::{Condition, Seat, room};
@@ -36,9 +36,9 @@ const UNKNOWN: &str = "not in the state";
 pub async fn doomed(path: &Path, only: &[String]) -> Result<Vec<Seat>, ProvisionError> {
     let mut seats = room(path).await?;
     seats.retain(|seat| seat.condition != Condition::Absent);
-    let id = state::read(path)?.and_then(|state| state.id.parse().ok());
-    if let Some(id) = id {
-        for host in Local::new(id)?.list().await? {
+    let state = state::read(path)?.unwrap_or_default();
+    if let Ok(id) = state.id.parse() {
+        for host in Provider::open(state.provider, id, None)?.list().await? {
             if seats.iter().all(|seat| seat.word != host.name) {
                 seats.push(Seat {
                     word: host.name,
@@ -75,7 +75,7 @@ pub async fn doomed(path: &Path, only: &[String]) -> Result<Vec<Seat>, Provision
 pub fn others(path: &Path) -> Result<BTreeMap<WorkshopId, Vec<String>>, ProvisionError> {
     let own = state::read(path)?.and_then(|state| state.id.parse::<WorkshopId>().ok());
     let mut others: BTreeMap<WorkshopId, Vec<String>> = BTreeMap::new();
-    for left in Local::all_leftovers()? {
+    for left in Local::all_leftovers().map_err(CloudError::from)? {
         if own.as_ref() != Some(&left.workshop) {
             let hosts = others.entry(left.workshop).or_default();
             if left.kind == LeftoverKind::Host {
@@ -108,10 +108,10 @@ pub async fn destroy(
     only: &[String],
     events: Option<UnboundedSender<JobEvent>>,
 ) -> Result<Destroyed, ProvisionError> {
-    Local::check()?;
+    Provider::check(state::read(path)?.unwrap_or_default().provider)?;
     let mut place = Workplace::open(path, "destroy")?;
-    let local = Local::new(workshop_id(&place))?;
-    let there: Vec<String> = local
+    let provider = Provider::open(place.state().provider, workshop_id(&place), None)?;
+    let there: Vec<String> = provider
         .list()
         .await?
         .into_iter()
@@ -132,10 +132,10 @@ pub async fn destroy(
     }
     let mut set = JoinSet::new();
     for name in doomed {
-        let (local, report) = (local.clone(), Reporter::new(&name, events.clone()));
+        let (provider, report) = (provider.clone(), Reporter::new(&name, events.clone()));
         set.spawn(async move {
             report.doing("destroying");
-            let result = local
+            let result = provider
                 .destroy(&name)
                 .await
                 .map_err(|error| Failure::new(&error));
@@ -176,9 +176,9 @@ pub async fn destroy(
     destroyed.gone.sort();
     if only.is_empty() && destroyed.failed.is_empty() {
         // Half-made hosts that no list shows, the bridge, the folder.
-        local.destroy_all().await?;
+        provider.destroy_all().await?;
     }
-    destroyed.left = local.leftovers()?;
+    destroyed.left = provider.leftovers().await?;
     destroyed
         .left
         .retain(|left| only.is_empty() || only.iter().any(|word| is_of(left, word)));

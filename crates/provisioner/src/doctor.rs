@@ -1,6 +1,5 @@
 //! Looks at every host, deeper than `provision` does, and changes nothing.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -177,12 +176,7 @@ async fn examine(seat: Seat, host_key: KeyPair, instructor: KeyPair) -> Examined
     let Some(address) = address else {
         return failed(seat, "its address is not known".into());
     };
-    let target = Target {
-        name: seat.word.clone(),
-        address: SocketAddr::new(address, 22),
-        user: "root".into(),
-        host_key: host_key.public(),
-    };
+    let target = Target::root(&seat.word, address, host_key.public());
     let ssh = match Ssh::connect(
         &target,
         Arc::clone(&instructor.private()),

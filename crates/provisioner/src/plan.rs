@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::cloud::HostStatus;
+use crate::cloud::{HostStatus, Provider};
 use crate::inventory::Inventory;
 use crate::names::{self, NotEnoughWords, Word};
 use crate::state::{HostRecord, Role, State};
@@ -12,8 +12,8 @@ use crate::state::{HostRecord, Role, State};
 /// The builder's name. It is no BIP39 word, so no participant can have it.
 pub const BUILDER: &str = "builder";
 
-/// The builder's place in the subnet, behind all others.
-pub const BUILDER_INDEX: u8 = 240;
+/// The builder's place in the workshop, behind all others of a local one.
+pub const BUILDER_INDEX: u16 = 240;
 
 /// What is to be done about one host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -40,8 +40,8 @@ pub struct PlannedHost {
     pub role: Role,
     /// Whom its word hangs on: a participant's name, or `spare 1`.
     pub identity: String,
-    /// Its place in the subnet.
-    pub index: u8,
+    /// Its place in the workshop.
+    pub index: u16,
     /// Whether its word was chosen only now.
     #[serde(skip)]
     pub new: bool,
@@ -58,7 +58,7 @@ pub enum PlanError {
     Words(#[from] NotEnoughWords),
     /// More hosts than addresses.
     #[error(
-        "{wanted} hosts{} are more than a local workshop's {BUILDER_INDEX} addresses",
+        "{wanted} hosts{} are more than the {places} places of this provider",
         if *gone > 0 { format!(" and {gone} that nobody asks for any more") } else { String::new() }
     )]
     #[diagnostic(help(
@@ -67,6 +67,8 @@ pub enum PlanError {
     Addresses {
         /// How many the inventory asks for.
         wanted: usize,
+        /// How many there can be.
+        places: u16,
         /// How many others keep an address: people who left, spares that were taken back.
         gone: usize,
     },
@@ -88,7 +90,8 @@ pub fn plan(
 ) -> Result<Vec<PlannedHost>, PlanError> {
     let wanted = words(inventory, state)?;
     let known = known(state);
-    let mut taken: BTreeSet<u8> = state.hosts.values().map(|host| host.index).collect();
+    let places = Provider::places(inventory.hosts.provider);
+    let mut taken: BTreeSet<u16> = state.hosts.values().map(|host| host.index).collect();
     let mut plan = Vec::new();
     for Wanted {
         role,
@@ -101,10 +104,11 @@ pub fn plan(
         let new = record.is_none_or(|record| (record.role, &record.identity) != (*role, identity));
         let index = match record {
             Some(record) => record.index,
-            None => (0..BUILDER_INDEX)
-                .find(|index| !taken.contains(index))
+            None => (0..=places)
+                .find(|index| *index != BUILDER_INDEX && !taken.contains(index))
                 .ok_or_else(|| PlanError::Addresses {
                     wanted: wanted.len(),
+                    places,
                     gone: known
                         .values()
                         .filter(|word| wanted.iter().all(|wanted| wanted.word != **word))
@@ -206,7 +210,7 @@ fn known(state: &State) -> BTreeMap<String, Word> {
 fn give_spares(known: &mut BTreeMap<String, Word>, wanted: &[(Role, String)], state: &State) {
     let is_ready =
         |host: &HostRecord| host.role == Role::Spare && host.verified && host.address.is_some();
-    let mut spares: Vec<(u8, &str, Word)> = state
+    let mut spares: Vec<(u16, &str, Word)> = state
         .hosts
         .iter()
         .filter(|(_, host)| is_ready(host))
@@ -237,7 +241,7 @@ fn key(role: Role, identity: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
     use crate::state::HostRecord;
@@ -280,7 +284,7 @@ mod tests {
     fn exists(name: &str, running: bool) -> HostStatus {
         HostStatus {
             name: name.to_owned(),
-            address: Ipv4Addr::LOCALHOST.into(),
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST).into(),
             running,
         }
     }
@@ -366,7 +370,7 @@ mod tests {
         let others = || second.iter().filter(|host| host.name != ada.name);
         assert!(others().all(|host| host.index != ada.index));
         assert_eq!(of(&second, Role::Participant, "Bob").index, bob.index);
-        let places: BTreeSet<u8> = others().map(|host| host.index).collect();
+        let places: BTreeSet<u16> = others().map(|host| host.index).collect();
         assert_eq!(places.len(), people.len());
 
         // Destroyed meanwhile or not, she gets hers back.
@@ -490,7 +494,7 @@ mod tests {
         let error = plan(&inventory(&[], 241), &state, &[]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "241 hosts are more than a local workshop's 240 addresses"
+            "241 hosts are more than the 240 places of this provider"
         );
 
         // Those who left count, and the message does not claim that 42 are more than 240.
@@ -500,7 +504,7 @@ mod tests {
         let error = plan(&inventory(&people, 1), &state, &[]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "42 hosts and 199 that nobody asks for any more are more than a local workshop's 240 addresses"
+            "42 hosts and 199 that nobody asks for any more are more than the 240 places of this provider"
         );
         assert!(plan(&inventory(&people[1..], 1), &state, &[]).is_ok());
     }

@@ -1,7 +1,6 @@
 //! Runs the host's own rehearsal of its tasks, where nobody's work can be touched: in a mount namespace with copies
 //! of the tree and empty folders in place of the participant's own.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,12 +73,7 @@ pub async fn rehearse(
         word: seat.word.clone(),
         is: "has no known address",
     })?;
-    let target = Target {
-        name: seat.word.clone(),
-        address: SocketAddr::new(address, 22),
-        user: "root".into(),
-        host_key: host_key.public(),
-    };
+    let target = Target::root(&seat.word, address, host_key.public());
     let key = Arc::clone(&instructor.private());
     let ssh = Ssh::connect(&target, key, Duration::from_secs(20)).await?;
     let limits = Limits {

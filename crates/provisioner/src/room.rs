@@ -1,11 +1,10 @@
 //! The room as it is: every host with what the journal and the machine say of it. Changes nothing.
 
-use std::net::IpAddr;
 use std::path::Path;
 
 use serde::Serialize;
 
-use crate::cloud::local::Local;
+use crate::cloud::{Endpoint, Provider};
 use crate::guard::Note;
 use crate::provision::ProvisionError;
 use crate::state::{self, Effect, Role, State};
@@ -34,7 +33,7 @@ pub struct Seat {
     /// Whose it is; for spares and the builder what they are.
     pub identity: String,
     /// Where it is.
-    pub address: Option<IpAddr>,
+    pub address: Option<Endpoint>,
     /// How it is.
     pub condition: Condition,
     /// An effect that was begun and whose end nobody knows.
@@ -46,7 +45,7 @@ pub struct Seat {
     pub powered_off: Option<Note>,
 }
 
-/// Every host the workshop at `path` knows, in the subnet's order; none before the first run.
+/// Every host the workshop at `path` knows, in the order of their places; none before the first run.
 ///
 /// # Errors
 /// The state, or what runs on this machine, cannot be read.
@@ -57,8 +56,8 @@ pub async fn room(path: &Path) -> Result<Vec<Seat>, ProvisionError> {
     let Ok(id) = state.id.parse() else {
         return Ok(vec![]);
     };
-    let local = Local::new(id)?;
-    let there = local.list().await?;
+    let provider = Provider::open(state.provider, id, None)?;
+    let there = provider.list().await?;
     let mut seats = seats(&state, |name| {
         there
             .iter()
@@ -67,7 +66,7 @@ pub async fn room(path: &Path) -> Result<Vec<Seat>, ProvisionError> {
     });
     for seat in &mut seats {
         if seat.condition == Condition::Stopped {
-            seat.powered_off = local.note(&seat.word).await?;
+            seat.powered_off = provider.note(&seat.word).await?;
         }
     }
     Ok(seats)
@@ -91,7 +90,7 @@ pub fn selected(seats: Vec<Seat>, only: &[String]) -> Result<Vec<Seat>, Provisio
 }
 
 fn seats(state: &State, running: impl Fn(&str) -> Option<bool>) -> Vec<Seat> {
-    let mut seats: Vec<(u8, Seat)> = state
+    let mut seats: Vec<(u16, Seat)> = state
         .hosts
         .iter()
         .map(|(name, host)| {
@@ -123,7 +122,7 @@ mod tests {
     use super::*;
     use crate::state::HostRecord;
 
-    fn record(index: u8, verified: bool) -> HostRecord {
+    fn record(index: u16, verified: bool) -> HostRecord {
         HostRecord {
             role: Role::Participant,
             identity: format!("person {index}"),

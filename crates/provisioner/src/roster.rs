@@ -1,9 +1,9 @@
 //! Who gets which host, and how it is reached: what stands on a card. Looks at the files alone, changes nothing, and
 //! knows the words before the first run does.
 
-use std::net::IpAddr;
 use std::path::Path;
 
+use crate::cloud::Endpoint;
 use crate::inventory::Inventory;
 use crate::names::Word;
 use crate::plan::{self, PlanError};
@@ -18,7 +18,7 @@ pub struct Entry {
     /// Whose it is, as a place in [`Inventory::participants`]; none for a spare.
     pub participant: Option<usize>,
     /// Where it is, once it was made.
-    pub address: Option<IpAddr>,
+    pub address: Option<Endpoint>,
     /// The fingerprint of its key, `SHA256:…`, once it has one.
     pub fingerprint: Option<String>,
     /// Whether every step was satisfied when last looked at.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
+use crate::cloud::SSH_PORT;
 use crate::state::{Workplace, files};
 
 /// The client configuration's file name in `.workshop/`.
@@ -30,8 +31,12 @@ pub(crate) fn write(place: &Workplace) -> io::Result<()> {
             .public_line();
         let _ = write!(
             config,
-            "\nHost {name}\n    HostName {address}\n    HostKeyAlias {name}\n"
+            "\nHost {name}\n    HostName {}\n    HostKeyAlias {name}\n",
+            address.ip
         );
+        if address.port != SSH_PORT {
+            let _ = writeln!(config, "    Port {}", address.port);
+        }
         let _ = writeln!(known, "{name} {key}");
     }
     // The first value that ssh reads counts, so what is common to all comes last.
@@ -90,7 +95,7 @@ mod tests {
                     host: host.into(),
                     identity: format!("of {host}"),
                     role: Role::Participant,
-                    index: index as u8,
+                    index: index as u16,
                 })
                 .unwrap();
         }
@@ -98,7 +103,7 @@ mod tests {
             .record(Event::Done {
                 host: "abandon".into(),
                 effect: Effect::Create,
-                address: Some([10, 231, 7, 10].into()),
+                address: Some("10.231.7.10".parse().unwrap()),
             })
             .unwrap();
         place

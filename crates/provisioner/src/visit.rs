@@ -1,6 +1,5 @@
 //! Goes to hosts side by side, over one connection each, and changes nothing that we know of them.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -114,10 +113,5 @@ fn target(seat: &Seat, keys: &Keys) -> Result<Target, Failure> {
     let host_key = keys
         .host(&seat.word)
         .map_err(|error| Failure::new(&error))?;
-    Ok(Target {
-        name: seat.word.clone(),
-        address: SocketAddr::new(address, 22),
-        user: "root".into(),
-        host_key: host_key.public(),
-    })
+    Ok(Target::root(&seat.word, address, host_key.public()))
 }

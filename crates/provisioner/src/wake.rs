@@ -1,6 +1,5 @@
 //! Starts hosts again that are off, waits until they answer, and asks them why they were off.
 
-use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,8 +8,7 @@ use serde::Serialize;
 use tokio::sync::{Semaphore, mpsc::UnboundedSender};
 use tokio::task::JoinSet;
 
-use crate::cloud::local::Local;
-use crate::cloud::{HostLimits, HostSpec};
+use crate::cloud::{Endpoint, HostLimits, HostSpec, Provider};
 use crate::guard::{BEFORE, FOLDER, MAX_NOTE, Note, POWER_OFF};
 use crate::host::keys::KeyPair;
 use crate::host::{Limits, Script, Ssh, Target};
@@ -38,7 +36,7 @@ pub struct Woken {
     /// Its word.
     pub word: String,
     /// Where it answers.
-    pub address: Option<IpAddr>,
+    pub address: Option<Endpoint>,
     /// Whether it ran already.
     pub ran: bool,
     /// Why its guard powered it off before it was last started, as the host says; none where it was turned
@@ -70,10 +68,11 @@ pub async fn wake(
     which: Which,
     events: Option<UnboundedSender<JobEvent>>,
 ) -> Result<Vec<Woken>, ProvisionError> {
-    Local::check()?;
+    Provider::check(inventory.hosts.provider)?;
     let place = Workplace::open(path, "wake")?;
-    let local = Local::new(workshop_id(&place))?;
-    let there = local.list().await?;
+    let kind = place.state().provider;
+    let provider = Provider::open(kind, workshop_id(&place), Some(inventory))?;
+    let there = provider.list().await?;
     let begun = |word: &str| {
         let record = place.state().hosts.get(word);
         record.is_some_and(|record| record.unfinished == Some(Effect::Wake))
@@ -113,7 +112,7 @@ pub async fn wake(
     let instructor = place.instructor_key()?;
     let parallel = inventory.hosts.parallel.max(1);
     let room = Arc::new(Waking {
-        local,
+        provider,
         limits: limits(inventory),
         instructor,
         place: Mutex::new(place),
@@ -146,14 +145,14 @@ fn limits(inventory: &Inventory) -> HostLimits {
 
 struct Job {
     word: String,
-    index: u8,
+    index: u16,
     ran: bool,
     /// An earlier run was killed in the middle.
     begun: bool,
 }
 
 struct Waking {
-    local: Local,
+    provider: Provider,
     limits: HostLimits,
     instructor: KeyPair,
     place: Mutex<Workplace>,
@@ -186,7 +185,11 @@ impl Waking {
         woken
     }
 
-    async fn start(&self, job: &Job, report: &Reporter) -> Result<(IpAddr, Option<Note>), Failure> {
+    async fn start(
+        &self,
+        job: &Job,
+        report: &Reporter,
+    ) -> Result<(Endpoint, Option<Note>), Failure> {
         let word = job.word.as_str();
         let (host_key, private) = {
             let place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
@@ -206,7 +209,7 @@ impl Waking {
             binds: vec![],
         };
         // From outside, before it runs: its guard puts the note away when it starts.
-        let note = (self.local.note(word).await).map_err(|error| Failure::new(&error))?;
+        let note = (self.provider.note(word).await).map_err(|error| Failure::new(&error))?;
         if !job.ran {
             report.doing("starting");
             self.record(Event::Intent {
@@ -214,7 +217,7 @@ impl Waking {
                 effect: Effect::Wake,
             })?;
         }
-        let address = match self.local.create(&spec).await {
+        let address = match self.provider.create(&spec).await {
             Ok(address) => address,
             Err(error) => {
                 let failure = Failure::new(&error);
@@ -227,12 +230,7 @@ impl Waking {
             }
         };
         report.doing(if job.ran { "asking" } else { "booting" });
-        let target = Target {
-            name: word.to_owned(),
-            address: SocketAddr::new(address, 22),
-            user: "root".into(),
-            host_key: host_key.public(),
-        };
+        let target = Target::root(word, address, host_key.public());
         let ssh = Ssh::connect_when_up(&target, self.instructor.private(), BOOT)
             .await
             .map_err(|error| Failure::new(&error))?;

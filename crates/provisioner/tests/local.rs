@@ -18,8 +18,8 @@ mod linux {
     use std::process::{Command, Output, Stdio};
     use std::time::{Duration, Instant};
 
-    use provisioner::cloud::local::{LeftoverKind, Local, LocalError};
-    use provisioner::cloud::{HostLimits, HostSpec, WorkshopId};
+    use provisioner::cloud::local::{Local, LocalError};
+    use provisioner::cloud::{HostLimits, HostSpec, LeftoverKind, WorkshopId};
 
     const ALL: &str = "/var/lib/workshop/local";
 
@@ -179,7 +179,7 @@ mod linux {
         let read = |file: &str| std::fs::read_to_string(keys.join(file)).unwrap();
         HostSpec {
             name: name.into(),
-            index,
+            index: index.into(),
             host_key: read(name),
             root_key: read("root.pub"),
             limits: HostLimits {
@@ -319,7 +319,7 @@ mod linux {
         let names: Vec<_> = hosts.iter().map(|host| host.name.as_str()).collect();
         assert_eq!(names, ["able", "baker"]);
         assert!(hosts.iter().all(|host| host.running));
-        assert_eq!(hosts[0].address, a);
+        assert_eq!(hosts[0].address, a.into());
 
         // The only host key is ours, and it is not the other host's.
         let keys = room.says("able", a, "ls /etc/ssh/ssh_host_*");

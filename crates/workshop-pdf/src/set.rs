@@ -282,12 +282,14 @@ mod tests {
                 key: format!("SHA256:{}", "W".repeat(43)),
             }),
             address: Some("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff".parse().unwrap()),
+            port: 22,
             fingerprint: Some(format!("SHA256:{}", "W".repeat(43))),
         });
         let spare = Seat {
             word: "spare".into(),
             participant: None,
             address: None,
+            port: 22,
             fingerprint: None,
         };
         let text = "Look at `x`, *so* **it** is.\n\n## Questions\n\n1. Who?\n\n```\nid\n```\n\n- a\n- b\n\n\

@@ -129,7 +129,7 @@ impl Room {
                     host: host.clone(),
                     identity: (*identity).to_owned(),
                     role: *role,
-                    index,
+                    index: index.into(),
                 },
                 Event::Done {
                     host: host.clone(),

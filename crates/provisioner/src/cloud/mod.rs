@@ -1,15 +1,34 @@
 //! Where hosts come from. Every provider gives the same thing: an address, a host key that was
 //! known before the host existed, and root by our key.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+mod endpoint;
 pub mod hetzner;
+mod leftover;
 pub mod local;
 pub mod price;
+mod provider;
+
+pub use endpoint::{BadEndpoint, Endpoint, SSH_PORT};
+pub use leftover::{Leftover, LeftoverKind};
+pub use provider::{Prepared, Provider};
+
+/// A provider could not do what it was asked for.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum CloudError {
+    /// This machine.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Local(#[from] local::LocalError),
+    /// Hetzner Cloud.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Hetzner(#[from] hetzner::HetznerError),
+}
 
 /// What one workshop's hosts, links and labels carry, so that they are never taken for another's:
 /// eight lower-case hexadecimal digits.
@@ -89,8 +108,8 @@ impl std::fmt::Display for WorkshopId {
 pub struct HostSpec {
     /// An RFC 1123 label, which is also the host name: a BIP39 word, or `builder`.
     pub name: String,
-    /// Fixed place in the workshop's subnet, up to 240: the address ends in 10 + `index`.
-    pub index: u8,
+    /// Fixed place in the workshop. Of a local host the address ends in 10 + `index`, so it is at most 240.
+    pub index: u16,
     /// The private ed25519 host key, OpenSSH's PEM text. The host has no other.
     pub host_key: String,
     /// One line of root's `authorized_keys`.
@@ -131,7 +150,7 @@ pub struct HostStatus {
     /// As in [`HostSpec::name`].
     pub name: String,
     /// Where it answers when it runs.
-    pub address: IpAddr,
+    pub address: Endpoint,
     /// Whether it runs; a stopped host keeps what was written on it.
     pub running: bool,
 }

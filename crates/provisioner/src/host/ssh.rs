@@ -17,6 +17,8 @@ use russh::{
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::cloud::Endpoint;
+
 use super::output::{Bytes, Collected, Fetched, Output, Sink};
 use super::pinned::Pinned;
 use super::script::{Script, quote};
@@ -32,6 +34,18 @@ pub struct Target {
     pub user: String,
     /// The only host key we accept.
     pub host_key: PublicKey,
+}
+
+impl Target {
+    /// Root of a host of ours, which every provider gives us.
+    pub fn root(name: &str, address: Endpoint, host_key: PublicKey) -> Self {
+        Self {
+            name: name.to_owned(),
+            address: address.socket(),
+            user: "root".to_owned(),
+            host_key,
+        }
+    }
 }
 
 /// What talking to a host can fail at. The host's name is in every message: many hosts run side by side.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::address::NodeAddress;
 use super::guard::Guard;
@@ -153,10 +153,11 @@ pub struct Hosts {
 }
 
 /// Where hosts come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProviderKind {
     /// systemd-nspawn on this machine.
+    #[default]
     Local,
 }
 

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::{ProvisionError, workshop_id};
-use crate::cloud::local::Local;
+use super::{ProvisionError, take_provider, workshop_id};
+use crate::cloud::Provider;
 use crate::inventory::Inventory;
 use crate::plan::{Action, plan};
 use crate::state::{Event, Role, Workplace};
@@ -29,6 +29,7 @@ pub(crate) async fn assign(
     doing: &str,
 ) -> Result<Vec<Assigned>, ProvisionError> {
     let mut place = Workplace::open(path, doing)?;
+    take_provider(&mut place, inventory.hosts.provider)?;
     // Where nothing was ever made there is nothing to look for, and this machine need not be able to have hosts.
     let was_made = place
         .state()
@@ -36,7 +37,10 @@ pub(crate) async fn assign(
         .values()
         .any(|host| host.address.is_some() || host.unfinished.is_some());
     let there = if was_made {
-        Local::new(workshop_id(&place))?.list().await?
+        let kind = place.state().provider;
+        Provider::open(kind, workshop_id(&place), Some(inventory))?
+            .list()
+            .await?
     } else {
         vec![]
     };

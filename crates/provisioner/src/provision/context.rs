@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Failure, Run};
+use crate::cloud::Endpoint;
 use crate::guard::Config;
 use crate::inventory::Chain;
 use crate::nix::Closure;
 use crate::nix::builder::CACHE_PORT;
-use crate::plan::{BUILDER_INDEX, PlannedHost};
+use crate::plan::{BUILDER, PlannedHost};
 use crate::state::Role;
 use crate::steps::{ChainParams, HostContext, PROFILE};
 
@@ -17,13 +18,13 @@ use crate::steps::{ChainParams, HostContext, PROFILE};
 const RING: usize = 4;
 
 impl Run {
-    /// Everybody's address by name, those of hosts left out of this run included, in the subnet's order.
+    /// Everybody's address by name, those of hosts left out of this run included, in the order of their places.
     pub(super) fn ring(
         &self,
-        created: &BTreeMap<String, Result<IpAddr, Failure>>,
+        created: &BTreeMap<String, Result<Endpoint, Failure>>,
     ) -> Vec<(String, IpAddr)> {
         let place = self.place();
-        let mut ring: Vec<(u8, String, IpAddr)> = place
+        let mut ring: Vec<(u16, String, IpAddr)> = place
             .state()
             .hosts
             .iter()
@@ -33,13 +34,19 @@ impl Run {
                     Some(created) => created.as_ref().ok().copied().or(host.address),
                     None => host.address,
                 };
-                Some((host.index, name.clone(), address?))
+                Some((host.index, name.clone(), address?.ip))
             })
             .collect();
         ring.sort();
         ring.into_iter()
             .map(|(_, name, address)| (name, address))
             .collect()
+    }
+
+    /// Where the builder answers, once that is known.
+    fn builder_address(&self) -> Option<IpAddr> {
+        let known = || self.place().state().hosts.get(BUILDER)?.address;
+        Some(self.prepared.builder.or_else(known)?.ip)
     }
 
     pub(super) fn context(
@@ -64,7 +71,6 @@ impl Run {
             .take(RING.min(ring.len().saturating_sub(1)));
         let mut peers: Vec<IpAddr> = neighbours.map(|(_, address)| *address).collect();
         peers.sort();
-        let builder = IpAddr::from(self.subnet.host(BUILDER_INDEX));
         HostContext {
             workshop: inventory.workshop.name.clone(),
             word: host.name.clone(),
@@ -85,7 +91,7 @@ impl Run {
                 .map(ToString::to_string)
                 .collect(),
             peers,
-            isolated: true,
+            isolated: self.provider.isolated(),
             memory_bytes: Some(inventory.hosts.limits.memory.as_bytes()),
             guard: inventory.guard.as_ref().map(|guard| {
                 let limits = &inventory.hosts.limits;
@@ -93,7 +99,9 @@ impl Run {
                 Config::new(guard, Some(cpus), Some(limits.memory.as_bytes()))
             }),
             core_version: self.inputs.source.version.clone(),
-            cache_url: format!("http://{}", SocketAddr::new(builder, CACHE_PORT)),
+            cache_url: self.builder_address().map_or_else(String::new, |builder| {
+                format!("http://{}", SocketAddr::new(builder, CACHE_PORT))
+            }),
             cache_key: self.cache.public_key().to_owned(),
             closure,
             profile: PROFILE,

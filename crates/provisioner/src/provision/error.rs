@@ -1,6 +1,7 @@
 //! Why a run as a whole cannot begin or go on.
 
-use crate::cloud::local::LocalError;
+use crate::cloud::CloudError;
+use crate::inventory::ProviderKind;
 use crate::nix::cache::CacheError;
 use crate::nix::source::SourceError;
 use crate::plan::PlanError;
@@ -13,10 +14,21 @@ pub enum ProvisionError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Workplace(#[from] WorkplaceError),
-    /// The local provider.
+    /// The provider.
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Local(#[from] LocalError),
+    Cloud(#[from] CloudError),
+    /// Hosts of one workshop come from one place.
+    #[error("this workshop's hosts are of the provider `{is}`, and the inventory says `{wanted}`")]
+    #[diagnostic(help(
+        "Write `provider: {is}` again, or take the hosts down first: `workshop destroy`."
+    ))]
+    OtherProvider {
+        /// Where they are.
+        is: ProviderKind,
+        /// Where the inventory wants them.
+        wanted: ProviderKind,
+    },
     /// No plan.
     #[error(transparent)]
     #[diagnostic(transparent)]

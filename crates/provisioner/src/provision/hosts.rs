@@ -1,11 +1,11 @@
 //! Makes one host and works on it; has the builder build. Everything that happens is written down.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::{Failure, HostReport, Run};
-use crate::cloud::{HostLimits, HostSpec};
+use crate::cloud::{Endpoint, HostLimits, HostSpec};
 use crate::host::{Limits, Ssh, Target};
 use crate::job::Reporter;
 use crate::nix::Closure;
@@ -33,7 +33,7 @@ impl Run {
     }
 
     /// Makes or starts a host; the provider leaves a running one alone.
-    pub(super) async fn create(&self, host: &PlannedHost) -> Result<IpAddr, Failure> {
+    pub(super) async fn create(&self, host: &PlannedHost) -> Result<Endpoint, Failure> {
         let address = self
             .create_unreported(&host.name, host.index, host.action, vec![])
             .await;
@@ -46,10 +46,10 @@ impl Run {
     async fn create_unreported(
         &self,
         name: &str,
-        index: u8,
+        index: u16,
         action: Action,
         binds: Vec<(std::path::PathBuf, std::path::PathBuf)>,
-    ) -> Result<IpAddr, Failure> {
+    ) -> Result<Endpoint, Failure> {
         let limits = &self.inventory.hosts.limits;
         let changes = matches!(action, Action::Create | Action::Start);
         let spec = {
@@ -87,7 +87,7 @@ impl Run {
                 effect: Effect::Create,
             })?;
         }
-        match self.local.create(&spec).await {
+        match self.provider.create(&spec).await {
             Ok(address) => {
                 let known = self
                     .place()
@@ -126,17 +126,12 @@ impl Run {
         })
     }
 
-    fn target(&self, name: &str, address: IpAddr) -> Result<Target, Failure> {
+    fn target(&self, name: &str, address: Endpoint) -> Result<Target, Failure> {
         let host_key = self
             .place()
             .host_key(name)
             .map_err(|error| Failure::new(&error))?;
-        Ok(Target {
-            name: name.to_owned(),
-            address: SocketAddr::new(address, 22),
-            user: "root".into(),
-            host_key: host_key.public(),
-        })
+        Ok(Target::root(name, address, host_key.public()))
     }
 
     /// The closure in a builder that serves it: asked for by whoever needs it first, made once.
@@ -155,7 +150,7 @@ impl Run {
     async fn build(&self) -> Result<Closure, Failure> {
         let report = self.reporter(BUILDER);
         let running = self
-            .local
+            .provider
             .list()
             .await
             .map_err(|error| Failure::new(&error))?
@@ -217,7 +212,7 @@ impl Run {
     pub(super) async fn configure(
         &self,
         host: PlannedHost,
-        address: Result<IpAddr, Failure>,
+        address: Result<Endpoint, Failure>,
         known: Option<Closure>,
         ring: &[(String, IpAddr)],
     ) -> HostReport {
@@ -253,7 +248,7 @@ impl Run {
     async fn configure_at(
         &self,
         host: &PlannedHost,
-        address: IpAddr,
+        address: Endpoint,
         known: Option<Closure>,
         ring: &[(String, IpAddr)],
         report: &Reporter,

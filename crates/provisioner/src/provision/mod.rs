@@ -16,9 +16,8 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{OnceCell, Semaphore, mpsc::UnboundedSender};
 use tokio::task::JoinSet;
 
-use crate::cloud::WorkshopId;
-use crate::cloud::local::{Local, Subnet};
-use crate::inventory::{Inventory, Source as SourceKind};
+use crate::cloud::{Prepared, Provider, WorkshopId};
+use crate::inventory::{Inventory, ProviderKind, Source as SourceKind};
 use crate::job::{JobEvent, Reporter};
 use crate::nix::Closure;
 use crate::nix::builder::Inputs;
@@ -46,8 +45,8 @@ pub struct Options {
 /// Everything that all hosts of one run share.
 struct Run {
     inventory: Inventory,
-    local: Local,
-    subnet: Subnet,
+    provider: Provider,
+    prepared: Prepared,
     place: Mutex<Workplace>,
     instructor: crate::host::keys::KeyPair,
     cache: Cache,
@@ -63,11 +62,12 @@ pub async fn provision(
     inventory: Inventory,
     options: Options,
 ) -> Result<Vec<HostReport>, ProvisionError> {
-    Local::check()?;
+    let kind = inventory.hosts.provider;
+    Provider::check(kind)?;
     let mut place = Workplace::open(path, "provision")?;
-    let id = workshop_id(&place);
-    let local = Local::new(id)?;
-    let there = local.list().await?;
+    take_provider(&mut place, kind)?;
+    let provider = Provider::open(kind, workshop_id(&place), Some(&inventory))?;
+    let there = provider.list().await?;
     let mut hosts = plan(&inventory, place.state(), &there)?;
     hosts.retain(|host| host.action != Action::Keep);
     if let Some(word) = options
@@ -95,21 +95,8 @@ pub async fn provision(
         })?;
     }
 
-    let image = {
-        let report = Reporter::new("base image", options.events.clone());
-        let shown = std::sync::atomic::AtomicBool::new(false);
-        let image = local
-            .ensure_image(&|line| {
-                shown.store(true, std::sync::atomic::Ordering::Relaxed);
-                report.doing(line);
-            })
-            .await?;
-        if shown.into_inner() {
-            report.done("ready");
-        }
-        image
-    };
-    let subnet = local.ensure_network().await?;
+    let report = Reporter::new(provider.shared(), options.events.clone());
+    let prepared = provider.prepare(&report).await?;
     let caches = user_cache()?;
     let source = match &inventory.bitcoin.source {
         SourceKind::Path(folder) => {
@@ -120,7 +107,7 @@ pub async fn provision(
             source::from_crate(&caches.join("source")).await?
         }
     };
-    let inputs = Inputs::new(source, image.to_string())?;
+    let inputs = Inputs::new(source, prepared.system.clone())?;
     let cache = Cache::open(&caches.join("nix"))?;
     let known = cache.look_up(&inputs.key());
     let instructor = place.instructor_key()?;
@@ -130,8 +117,8 @@ pub async fn provision(
         .any(|host| host.name == BUILDER && host.running);
     let run = Arc::new(Run {
         inventory,
-        local,
-        subnet,
+        provider,
+        prepared,
         place: Mutex::new(place),
         instructor,
         cache,
@@ -212,6 +199,22 @@ where
         }
     }
     results
+}
+
+/// Writes down where the hosts come from, unless they are somewhere else already.
+pub(crate) fn take_provider(
+    place: &mut Workplace,
+    wanted: ProviderKind,
+) -> Result<(), ProvisionError> {
+    let is = place.state().provider;
+    if is == wanted {
+        return Ok(());
+    }
+    let mut hosts = place.state().hosts.values();
+    if hosts.any(|host| host.address.is_some() || host.unfinished.is_some()) {
+        return Err(ProvisionError::OtherProvider { is, wanted });
+    }
+    Ok(place.record(Event::Provider { provider: wanted })?)
 }
 
 pub(crate) fn workshop_id(place: &Workplace) -> WorkshopId {

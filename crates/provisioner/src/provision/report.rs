@@ -1,7 +1,6 @@
 //! What became of each host of a run.
 
-use std::net::IpAddr;
-
+use crate::cloud::Endpoint;
 use crate::plan::PlannedHost;
 use crate::run::StepResult;
 
@@ -11,7 +10,7 @@ pub struct HostReport {
     /// The host as planned.
     pub host: PlannedHost,
     /// Where it is, once it was made.
-    pub address: Option<IpAddr>,
+    pub address: Option<Endpoint>,
     /// SHA-256 fingerprint of its host key.
     pub fingerprint: String,
     /// Each step and what became of it, or why the host failed.

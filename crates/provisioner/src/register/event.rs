@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::cloud::Endpoint;
+
 use serde::Serialize;
 
 /// Something that the instructor should see.
@@ -35,7 +37,7 @@ pub enum Event {
         /// Their word.
         word: String,
         /// Where it is.
-        address: IpAddr,
+        address: Endpoint,
     },
     /// Something did not work; it is tried again where that can help.
     Trouble {

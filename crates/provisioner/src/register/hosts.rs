@@ -2,13 +2,13 @@
 //! made theirs; and who has which, as the journal says it, whoever did it.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::desk::Desk;
 use super::event::Event;
+use crate::cloud::Endpoint;
 use crate::host::keys::KeyPair;
 use crate::inventory::Inventory;
 use crate::job::JobEvent;
@@ -45,7 +45,7 @@ pub(super) struct Seat {
 /// What somebody needs to log in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Access {
-    pub(super) address: IpAddr,
+    pub(super) address: Endpoint,
     /// The host's key: `SHA256:…` and the line of `known_hosts` behind the address.
     pub(super) fingerprint: String,
     pub(super) host_key: String,

@@ -113,15 +113,16 @@ fn ready(who: &str, word: &str, access: &Access) -> String {
         fingerprint,
         host_key,
     } = access;
+    let (login, known) = (address.login(USER), address.known_host());
     format!(
         "{who}, your server is ready.\n\n    \
          word      {word}\n    \
          address   {address}\n    \
-         log in    ssh {USER}@{address}\n    \
+         log in    ssh {login}\n    \
          host key  {fingerprint}\n\n\
          Add `-i FILE` if your key is not in the usual place. ssh asks once whether the host key is right: compare it \
          with the line above. Or tell ssh the key beforehand:\n\n    \
-         echo '{address} {host_key}' >> ~/.ssh/known_hosts\n"
+         echo '{known} {host_key}' >> ~/.ssh/known_hosts\n"
     )
 }
 

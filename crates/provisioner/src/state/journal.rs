@@ -2,11 +2,13 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+use crate::cloud::Endpoint;
+use crate::inventory::ProviderKind;
 
 /// The journal's file name in `.workshop/`.
 pub(super) const FILE: &str = "journal.jsonl";
@@ -49,6 +51,11 @@ pub enum Event {
         /// 8 hex digits.
         id: String,
     },
+    /// Where this workshop's hosts come from, when it is not this machine.
+    Provider {
+        /// Where from.
+        provider: ProviderKind,
+    },
     /// A name and a place were given to somebody. Words are never given to anyone else afterwards.
     Assigned {
         /// The host's word.
@@ -57,8 +64,8 @@ pub enum Event {
         identity: String,
         /// What it is for.
         role: Role,
-        /// Its place in the subnet.
-        index: u8,
+        /// Its place in the workshop.
+        index: u16,
     },
     /// We are about to do this.
     Intent {
@@ -75,7 +82,7 @@ pub enum Event {
         effect: Effect,
         /// After `Create`: where the host is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        address: Option<IpAddr>,
+        address: Option<Endpoint>,
     },
     /// It failed.
     Failed {

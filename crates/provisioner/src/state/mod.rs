@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 pub use journal::{Effect, Event, JournalError, Role};
 pub use lock::{LockError, Locked};
 
+use crate::cloud::Endpoint;
 use crate::host::keys::{KeyFileError, KeyPair};
+use crate::inventory::ProviderKind;
 use journal::Journal;
 
 /// One host as the journal knows it.
@@ -23,12 +25,12 @@ pub struct HostRecord {
     pub role: Role,
     /// Whom its name hangs on: a participant's name, `spare 1`, or `builder`.
     pub identity: String,
-    /// Its place in the workshop's subnet.
-    pub index: u8,
+    /// Its place in the workshop.
+    pub index: u16,
     /// An effect that was begun and whose result is not known: the run was killed there.
     pub unfinished: Option<Effect>,
     /// The address it was given, once it was created.
-    pub address: Option<std::net::IpAddr>,
+    pub address: Option<Endpoint>,
     /// Whether every step was satisfied at the end of the last run that looked.
     pub verified: bool,
     /// The last failure, until a later run succeeds.
@@ -40,6 +42,8 @@ pub struct HostRecord {
 pub struct State {
     /// The label of everything that belongs to this workshop: 8 hex digits.
     pub id: String,
+    /// Where its hosts come from.
+    pub provider: ProviderKind,
     /// Hosts by name (their word).
     pub hosts: BTreeMap<String, HostRecord>,
 }
@@ -48,6 +52,7 @@ impl State {
     fn apply(&mut self, event: &Event) {
         match event {
             Event::Founded { id } => self.id.clone_from(id),
+            Event::Provider { provider } => self.provider = *provider,
             Event::Assigned {
                 host,
                 identity,
@@ -367,7 +372,7 @@ fn fresh_id() -> String {
 mod tests {
     use super::*;
 
-    fn assigned(host: &str, index: u8) -> Event {
+    fn assigned(host: &str, index: u16) -> Event {
         Event::Assigned {
             host: host.into(),
             identity: format!("of {host}"),

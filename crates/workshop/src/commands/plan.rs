@@ -1,7 +1,7 @@
 //! `workshop plan`: what `provision` would do. Changes and writes nothing.
 
 use provisioner::plan::{Action, PlannedHost, plan};
-use provisioner::{cloud::local::Local, state};
+use provisioner::{cloud::Provider, state};
 use serde::Serialize;
 
 use super::instructor::{self, InventoryArgs, Listing};
@@ -24,7 +24,10 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let state = state::read(&args.inventory.inventory)?.unwrap_or_default();
     // Before the first run there is no label, so nothing can carry it.
     let there = match state.id.parse() {
-        Ok(id) => instructor::block_on(async { Local::new(id)?.list().await })??,
+        Ok(id) => {
+            let provider = Provider::open(state.provider, id, Some(&inventory))?;
+            instructor::block_on(provider.list())??
+        }
         Err(_) => vec![],
     };
     let hosts = plan(&inventory, &state, &there)?;

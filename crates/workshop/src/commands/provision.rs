@@ -33,7 +33,7 @@ struct Host {
     word: String,
     role: provisioner::state::Role,
     identity: String,
-    address: Option<std::net::IpAddr>,
+    address: Option<provisioner::cloud::Endpoint>,
     host_key: String,
     verified: bool,
     changed: Vec<&'static str>,

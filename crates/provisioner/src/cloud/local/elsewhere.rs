@@ -4,11 +4,11 @@ use std::convert::Infallible;
 use std::env::consts::OS;
 use std::net::IpAddr;
 
-use super::{ImageId, Leftover, LocalError};
-use crate::cloud::{HostSpec, HostStatus, WorkshopId};
+use super::{ImageId, LocalError};
+use crate::cloud::{HostSpec, HostStatus, Leftover, WorkshopId};
 
 /// Local hosts, which this system cannot have: no value of this type exists.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Local {
     never: Infallible,
 }

@@ -55,14 +55,14 @@ pub enum LocalError {
 
     #[error("the host `{name}` has the place {index} in the subnet, and the last one is {last}")]
     #[diagnostic(help("a workshop on one machine has room for {last} hosts and the builder"))]
-    BadIndex { name: String, index: u8, last: u8 },
+    BadIndex { name: String, index: u16, last: u16 },
 
     #[error("the hosts `{name}` and `{other}` have the same place {index} in the subnet")]
     #[diagnostic(help("destroy one of the two and provision it again"))]
     SameIndex {
         name: String,
         other: String,
-        index: u8,
+        index: u16,
     },
 
     #[error("the host `{name}` cannot have a key that is not exactly one line")]

@@ -51,7 +51,7 @@ pub(super) struct HostFolder {
 pub(super) struct HostRecord {
     schema: u32,
     /// The place in the subnet.
-    pub(super) index: u8,
+    pub(super) index: u16,
     /// The address that is written in the host.
     pub(super) address: Ipv4Addr,
     /// Which keys are written in the host, without being a copy of them.

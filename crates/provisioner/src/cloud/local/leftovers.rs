@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use super::cgroup::{self, Cgroups};
 use super::error::LocalError;
 use super::folder::{self, HostFolder};
-use super::{Leftover, LeftoverKind, mounts, network};
-use crate::cloud::WorkshopId;
+use super::{mounts, network};
+use crate::cloud::{Leftover, LeftoverKind, WorkshopId};
 
 /// Everything of one workshop.
 pub(super) fn of(workshop: &WorkshopId, cgroups: &Cgroups) -> Result<Vec<Leftover>, LocalError> {

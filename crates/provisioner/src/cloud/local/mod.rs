@@ -16,8 +16,6 @@
 
 use std::fmt;
 
-use crate::cloud::WorkshopId;
-
 mod error;
 mod subnet;
 pub use error::{LocalError, Missing};
@@ -58,47 +56,5 @@ pub struct ImageId(String);
 impl fmt::Display for ImageId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.0)
-    }
-}
-
-/// Something of a workshop that exists on this machine.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Leftover {
-    /// Whose it is.
-    pub workshop: WorkshopId,
-    /// What it is.
-    pub kind: LeftoverKind,
-    /// Its name, as the tool that shows such things would show it.
-    pub name: String,
-}
-
-/// What a [`Leftover`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LeftoverKind {
-    /// A host, running or stopped.
-    Host,
-    /// A process in a host's cgroup.
-    Process,
-    /// A mount below the workshop's folder.
-    Mount,
-    /// A network link: the bridge or a host's cable to it.
-    Link,
-    /// A cgroup.
-    Cgroup,
-    /// A folder: the workshop's own, or a host that was half made or half removed.
-    Folder,
-}
-
-impl fmt::Display for Leftover {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            LeftoverKind::Host => "host",
-            LeftoverKind::Process => "process",
-            LeftoverKind::Mount => "mount",
-            LeftoverKind::Link => "link",
-            LeftoverKind::Cgroup => "cgroup",
-            LeftoverKind::Folder => "folder",
-        };
-        write!(out, "{kind} {}", self.name)
     }
 }

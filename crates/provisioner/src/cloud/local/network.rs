@@ -11,7 +11,7 @@ use super::{folder, tools};
 use crate::cloud::WorkshopId;
 
 /// The last place in a subnet that a host can have: its address ends in 250.
-pub(super) const LAST_INDEX: u8 = 240;
+pub(super) const LAST_INDEX: u16 = 240;
 
 /// `network.json` in the workshop's folder. Hosts have static addresses, so a subnet once chosen
 /// stays.
@@ -28,12 +28,12 @@ pub(super) fn bridge(workshop: &WorkshopId) -> String {
 
 /// The host's end of its cable as systemd-nspawn names it after the machine: 14 characters that
 /// lead back to workshop and host, and no two hosts of one machine share them.
-pub(super) fn link(workshop: &WorkshopId, index: u8) -> String {
+pub(super) fn link(workshop: &WorkshopId, index: u16) -> String {
     format!("vb-{}", machine(workshop, index))
 }
 
 /// The name under which systemd-nspawn knows the host.
-pub(super) fn machine(workshop: &WorkshopId, index: u8) -> String {
+pub(super) fn machine(workshop: &WorkshopId, index: u16) -> String {
     format!("{workshop}-{index:02x}")
 }
 

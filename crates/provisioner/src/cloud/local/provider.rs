@@ -13,8 +13,8 @@ use tokio::task::{JoinSet, spawn_blocking};
 use super::cgroup::Cgroups;
 use super::error::LocalError;
 use super::folder::{self, HostFolder, HostRecord};
-use super::{ImageId, Leftover, Subnet, container, image, leftovers, network, tools};
-use crate::cloud::{HostSpec, HostStatus, WorkshopId};
+use super::{ImageId, Subnet, container, image, leftovers, network, tools};
+use crate::cloud::{HostSpec, HostStatus, Leftover, WorkshopId};
 use crate::guard::Note;
 
 /// The hosts of one workshop on this machine.
@@ -197,7 +197,7 @@ impl Machine {
             if let Some(record) = host.record()? {
                 hosts.push(HostStatus {
                     name: host.name().to_owned(),
-                    address: record.address.into(),
+                    address: IpAddr::from(record.address).into(),
                     running: container::runs(&host)?,
                 });
             }

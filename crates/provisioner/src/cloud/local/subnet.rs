@@ -13,9 +13,10 @@ impl Subnet {
         Ipv4Addr::new(10, 231, self.0, 1)
     }
 
-    /// The address of the host with this place.
-    pub fn host(self, index: u8) -> Ipv4Addr {
-        Ipv4Addr::new(10, 231, self.0, 10u8.saturating_add(index))
+    /// The address of the host with this place, which is at most 240.
+    pub fn host(self, index: u16) -> Ipv4Addr {
+        let last = u8::try_from(index.saturating_add(10)).unwrap_or(u8::MAX);
+        Ipv4Addr::new(10, 231, self.0, last)
     }
 }
 

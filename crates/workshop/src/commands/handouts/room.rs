@@ -4,6 +4,7 @@ use exercises::prose::{self, Context};
 use exercises::{TASKS, profile};
 use handouts::{Paper, Participant, Room, Seat, Task, Workshop};
 use miette::IntoDiagnostic as _;
+use provisioner::cloud::SSH_PORT;
 use provisioner::inventory::{Bitcoin, Inventory, Source};
 use provisioner::roster::Entry;
 
@@ -51,7 +52,8 @@ pub(super) fn room(inventory: &Inventory, entries: &[Entry], paper: Paper) -> mi
                         name: person.name.clone(),
                         key: person.key.fingerprint(),
                     }),
-                address: entry.address,
+                address: entry.address.map(|address| address.ip),
+                port: entry.address.map_or(SSH_PORT, |address| address.port),
                 fingerprint: entry.fingerprint.clone(),
             })
             .collect(),

@@ -1,0 +1,162 @@
+//! [`Provider`]: one face for all the places that hosts come from.
+
+use super::local::Local;
+use super::{CloudError, Endpoint, HostSpec, HostStatus, Leftover, WorkshopId};
+use crate::guard::Note;
+use crate::inventory::{Inventory, ProviderKind};
+use crate::job::Reporter;
+use crate::plan::BUILDER_INDEX;
+
+/// Where a workshop's hosts come from. Calls for different hosts may run side by side; that no two runs work on the
+/// same workshop at once is the caller's business (the state's lock). A call that was cut off is made again: all of
+/// them converge.
+#[derive(Clone, Debug)]
+pub enum Provider {
+    /// This machine.
+    Local(Local),
+}
+
+/// What a run has to know before it makes hosts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// Names the system that hosts start from. It holds the toolchain, so software that was built on one does not
+    /// fit another.
+    pub system: String,
+    /// Where the builder will answer, if that is known before there is one.
+    pub builder: Option<Endpoint>,
+}
+
+impl Provider {
+    /// Looks for what is quick to find out, before anything is written anywhere.
+    ///
+    /// # Errors
+    /// What this machine lacks, all at once.
+    pub fn check(kind: ProviderKind) -> Result<(), CloudError> {
+        match kind {
+            ProviderKind::Local => Ok(Local::check()?),
+        }
+    }
+
+    /// The provider of `workshop`. What only looks, or takes down, has no need of an inventory.
+    ///
+    /// # Errors
+    /// It cannot be used from this machine.
+    pub fn open(
+        kind: ProviderKind,
+        workshop: WorkshopId,
+        _inventory: Option<&Inventory>,
+    ) -> Result<Self, CloudError> {
+        match kind {
+            ProviderKind::Local => Ok(Self::Local(Local::new(workshop)?)),
+        }
+    }
+
+    /// How many places it has beside the builder's.
+    pub fn places(kind: ProviderKind) -> u16 {
+        match kind {
+            // Addresses of a /24.
+            ProviderKind::Local => BUILDER_INDEX,
+        }
+    }
+
+    /// Whether hosts have no route to the internet.
+    pub fn isolated(&self) -> bool {
+        match self {
+            Self::Local(_) => true,
+        }
+    }
+
+    /// What people call that which all hosts share.
+    pub fn shared(&self) -> &'static str {
+        match self {
+            Self::Local(_) => "base image",
+        }
+    }
+
+    /// Makes what all hosts share.
+    ///
+    /// # Errors
+    /// It cannot be made; what was made stays for the next run.
+    pub async fn prepare(&self, report: &Reporter) -> Result<Prepared, CloudError> {
+        match self {
+            Self::Local(local) => {
+                let shown = std::sync::atomic::AtomicBool::new(false);
+                let image = local
+                    .ensure_image(&|line| {
+                        shown.store(true, std::sync::atomic::Ordering::Relaxed);
+                        report.doing(line);
+                    })
+                    .await?;
+                if shown.into_inner() {
+                    report.done("ready");
+                }
+                let subnet = local.ensure_network().await?;
+                Ok(Prepared {
+                    system: image.to_string(),
+                    builder: Some(std::net::IpAddr::from(subnet.host(BUILDER_INDEX)).into()),
+                })
+            }
+        }
+    }
+
+    /// The hosts that are there, by name.
+    ///
+    /// # Errors
+    /// What is there cannot be found out.
+    pub async fn list(&self) -> Result<Vec<HostStatus>, CloudError> {
+        match self {
+            Self::Local(local) => Ok(local.list().await?),
+        }
+    }
+
+    /// Makes the host, or completes it, or starts it again with what was written on it. Returns when it is started,
+    /// before it answers.
+    ///
+    /// # Errors
+    /// It cannot be made or started; what was made stays for the next run.
+    pub async fn create(&self, spec: &HostSpec) -> Result<Endpoint, CloudError> {
+        match self {
+            Self::Local(local) => Ok(local.create(spec).await?.into()),
+        }
+    }
+
+    /// Why its guard powered this host off, where the host can be read while it is off.
+    ///
+    /// # Errors
+    /// A name that no host can have.
+    pub async fn note(&self, name: &str) -> Result<Option<Note>, CloudError> {
+        match self {
+            Self::Local(local) => Ok(local.note(name).await?),
+        }
+    }
+
+    /// Removes the host with everything that was written on it. One that is not there is no error.
+    ///
+    /// # Errors
+    /// It could not be removed.
+    pub async fn destroy(&self, name: &str) -> Result<(), CloudError> {
+        match self {
+            Self::Local(local) => Ok(local.destroy(name).await?),
+        }
+    }
+
+    /// Removes every host of this workshop and what they share.
+    ///
+    /// # Errors
+    /// All things that could not be removed, after trying everything.
+    pub async fn destroy_all(&self) -> Result<(), CloudError> {
+        match self {
+            Self::Local(local) => Ok(local.destroy_all().await?),
+        }
+    }
+
+    /// What exists of this workshop, its running hosts included: after [`Provider::destroy_all`], nothing.
+    ///
+    /// # Errors
+    /// What is there cannot be found out.
+    pub async fn leftovers(&self) -> Result<Vec<Leftover>, CloudError> {
+        match self {
+            Self::Local(local) => Ok(local.leftovers()?),
+        }
+    }
+}

@@ -248,7 +248,7 @@ impl Inner {
                     word.clone(),
                     HostStatus {
                         name: word,
-                        address,
+                        address: address.into(),
                         running,
                     },
                 );

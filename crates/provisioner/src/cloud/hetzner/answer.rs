@@ -146,8 +146,6 @@ pub(super) struct Rule {
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Image {
     pub(super) name: Option<String>,
-    #[serde(default)]
-    pub(super) architecture: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -135,11 +135,7 @@ pub(super) async fn image(api: &Api, name: &str) -> Result<(), HetznerError> {
         ("architecture", architecture.to_owned()),
     ];
     let images: Vec<Image> = api.list("images", &query, "looking for the image").await?;
-    let fits = |image: &&Image| image.architecture.is_empty() || image.architecture == architecture;
-    let names = images
-        .iter()
-        .filter(fits)
-        .filter_map(|image| image.name.as_deref());
+    let names = images.iter().filter_map(|image| image.name.as_deref());
     if names.clone().any(|one| one == name) {
         return Ok(());
     }

@@ -177,6 +177,10 @@ pub(crate) async fn create(world: &Arc<World>, body: &Value, fault: Option<Fault
     Answer(201, Some(answer))
 }
 
+fn knows_image(world: &World, name: &str) -> bool {
+    catalogue::image(name).is_some() || world.setup.images.iter().any(|one| one == name)
+}
+
 /// Why a server cannot be made.
 fn refused(world: &World, request: &CreateServerRequest, location: &str) -> Option<Answer> {
     if catalogue::server_type(&request.server_type).is_none() {
@@ -185,7 +189,7 @@ fn refused(world: &World, request: &CreateServerRequest, location: &str) -> Opti
     if catalogue::location(location).is_none() {
         return Some(invalid("location", "location not found"));
     }
-    if catalogue::image(&request.image).is_none() {
+    if !knows_image(world, &request.image) {
         return Some(invalid("image", "image not found"));
     }
     if request
@@ -252,7 +256,7 @@ pub(crate) async fn rebuild(
     fault: Option<Fault>,
 ) -> Answer {
     let image = body["image"].as_str().unwrap_or_default();
-    if catalogue::image(image).is_none() {
+    if !knows_image(world, image) {
         return invalid("image", "image not found");
     }
     let (machine, action) = {

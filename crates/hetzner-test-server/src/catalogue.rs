@@ -152,9 +152,16 @@ pub(crate) fn image(name: &str) -> Option<Image> {
     ))
 }
 
-pub(crate) fn images() -> Vec<Value> {
+pub(crate) fn images(more: &[String]) -> Vec<Value> {
     let all = IMAGES.iter().filter_map(|name| image(name));
-    all.map(|one| json!(one)).collect()
+    let more = more.iter().filter_map(|name| {
+        let like = image(IMAGES[1])?;
+        Some(Image {
+            name: Some(name.clone()),
+            ..like
+        })
+    });
+    all.chain(more).map(|one| json!(one)).collect()
 }
 
 pub(crate) fn pricing() -> Value {

@@ -35,6 +35,14 @@ impl LocalHosts {
         })
     }
 
+    /// The name of the image that all of them start with, made if need be.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub async fn image(&self) -> Result<String, LocalError> {
+        Ok(self.local.ensure_image(&|_| {}).await?.to_string())
+    }
+
     /// Takes everything away.
     ///
     /// # Errors

@@ -119,7 +119,10 @@ pub(crate) fn of_tomorrow(value: &mut Value) {
                     map.insert(name.to_owned(), json!(new));
                 }
             }
-            map.insert("moon".to_owned(), json!({ "phase": 0.5 }));
+            // Not among labels, which are texts.
+            if map.contains_key("id") || map.contains_key("price_hourly") {
+                map.insert("moon".to_owned(), json!({ "phase": 0.5 }));
+            }
         }
         Value::Array(all) => all.iter_mut().for_each(of_tomorrow),
         _ => {}

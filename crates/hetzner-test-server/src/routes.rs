@@ -218,7 +218,10 @@ async fn route(
         ("POST", ["firewalls"]) => calls::add_firewall(world, &body),
         ("DELETE", ["firewalls", _]) => calls::remove_firewall(world, id),
         ("POST", ["firewalls", _, "actions", "set_rules"]) => calls::set_rules(world, id, &body),
-        ("GET", ["images"]) => all("images", named(catalogue::images(), query)),
+        ("GET", ["images"]) => all(
+            "images",
+            named(catalogue::images(&world.setup.images), query),
+        ),
         ("GET", ["server_types"]) => all("server_types", named(catalogue::server_types(), query)),
         ("GET", ["locations"]) => all("locations", named(catalogue::locations(), query)),
         ("GET", ["pricing"]) => Answer(200, Some(catalogue::pricing())),

@@ -16,6 +16,8 @@ pub struct Setup {
     pub token: String,
     /// A token that may only read.
     pub read_only_token: String,
+    /// Images beside the usual ones, by name.
+    pub images: Vec<String>,
     /// How long an action takes where nothing really boots.
     pub action: Duration,
 }
@@ -25,6 +27,7 @@ impl Default for Setup {
         Self {
             token: "test-token".to_owned(),
             read_only_token: "test-token-read-only".to_owned(),
+            images: vec![],
             action: Duration::from_millis(2),
         }
     }

@@ -20,6 +20,7 @@ mod hosts {
     mod grade;
     mod guard;
     mod handouts;
+    mod hetzner;
     mod inventory;
     mod killed;
     mod monitor;

@@ -111,7 +111,7 @@ async fn until_well<F: Future<Output = bool>>(seed: u64, what: &str, mut work: i
 }
 
 async fn workshop(seed: u64) {
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::impatient().await;
     let world = &fixture.server.world;
     let folder = tempfile::tempdir().unwrap();
     let inventory = folder.path().join("inventory.yaml");

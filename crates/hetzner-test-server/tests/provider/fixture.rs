@@ -1,6 +1,7 @@
 //! A workshop at a test server where nothing boots.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hetzner_test_server::{Records, Setup, TestServer};
 use miette::Diagnostic as _;
@@ -16,6 +17,7 @@ pub(crate) struct Fixture {
     pub(crate) server: TestServer,
     /// A key for all hosts: none of them boots.
     host_key: String,
+    answer: Duration,
 }
 
 impl Fixture {
@@ -28,6 +30,16 @@ impl Fixture {
         Self {
             server,
             host_key: key.private_text().unwrap(),
+            // Longer than a busy machine takes for one.
+            answer: Duration::from_secs(30),
+        }
+    }
+
+    /// Where some answers do not come at all.
+    pub(crate) async fn impatient() -> Self {
+        Self {
+            answer: Duration::from_millis(400),
+            ..Self::new().await
         }
     }
 
@@ -53,9 +65,8 @@ impl Fixture {
         let access = Access {
             endpoint: self.server.endpoint(),
             token: Token::new(token, "HCLOUD_TOKEN").unwrap(),
-            // As long as a busy machine may take for an answer to come.
             pace: Pace {
-                answer: std::time::Duration::from_millis(400),
+                answer: self.answer,
                 ..Pace::quick()
             },
             notice: None,

@@ -8,7 +8,7 @@ const SERVERS: &str = "/servers";
 
 /// What making one host comes to when the first call that fits goes wrong in this way every time.
 async fn making(method: &'static str, path: &'static str, fault: Fault) -> String {
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::impatient().await;
     fixture.server.world.fail(Rule::every(method, path, fault));
     let result = fixture.run().create(&fixture.spec("able")).await;
     fixture.told(&result.unwrap_err())
@@ -165,7 +165,7 @@ async fn a_lost_answer_makes_no_second_server() {
         Fault::DoneBut500,
         Fault::HalfJson,
     ] {
-        let fixture = Fixture::new().await;
+        let fixture = Fixture::impatient().await;
         fixture.server.world.fail(Rule::first("POST", "", fault));
         fixture
             .server

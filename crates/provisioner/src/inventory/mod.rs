@@ -4,6 +4,7 @@ mod address;
 pub mod edit;
 mod fields;
 mod guard;
+mod hetzner;
 mod insert;
 mod load;
 mod moment;
@@ -25,6 +26,7 @@ use std::path::{Path, PathBuf};
 
 pub use address::NodeAddress;
 pub use guard::{Guard, Sustained, Volume};
+pub use hetzner::Servers;
 pub use load::{Loaded, MAX_INVENTORY};
 pub use problem::{Finding, Problems};
 pub use schema::schema;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::address::NodeAddress;
 use super::guard::Guard;
+use super::hetzner::Servers;
 use super::size::{Cpus, Size};
 use super::values::Version;
 use crate::participants::PublicKey;
@@ -150,6 +151,8 @@ pub struct Hosts {
     pub parallel: usize,
     /// What each may use.
     pub limits: Limits,
+    /// What servers of Hetzner Cloud are like.
+    pub hetzner: Servers,
 }
 
 /// Where hosts come from.
@@ -159,12 +162,15 @@ pub enum ProviderKind {
     /// systemd-nspawn on this machine.
     #[default]
     Local,
+    /// Hetzner Cloud.
+    Hetzner,
 }
 
 impl fmt::Display for ProviderKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Local => f.pad("local"),
+            Self::Hetzner => f.pad("hetzner"),
         }
     }
 }

@@ -6,7 +6,6 @@ use std::net::{IpAddr, SocketAddr};
 use super::{Failure, Run};
 use crate::cloud::Endpoint;
 use crate::guard::Config;
-use crate::inventory::Chain;
 use crate::nix::Closure;
 use crate::nix::builder::CACHE_PORT;
 use crate::plan::{BUILDER, PlannedHost};
@@ -44,7 +43,7 @@ impl Run {
     }
 
     /// Where the builder answers, once that is known.
-    fn builder_address(&self) -> Option<IpAddr> {
+    pub(super) fn builder_address(&self) -> Option<IpAddr> {
         let known = || self.place().state().hosts.get(BUILDER)?.address;
         Some(self.prepared.builder.or_else(known)?.ip)
     }
@@ -77,12 +76,7 @@ impl Run {
             participant: person.map(|person| person.name.clone()),
             participant_key: person.map(|person| person.key.authorized_line()),
             deadline: inventory.workshop.deadline_text(),
-            chain: match inventory.bitcoin.chain {
-                Chain::Testnet4 => ChainParams::TESTNET4,
-                Chain::Signet => ChainParams::SIGNET,
-                Chain::Testnet3 => ChainParams::TESTNET3,
-                Chain::Regtest => ChainParams::REGTEST,
-            },
+            chain: ChainParams::of(inventory.bitcoin.chain),
             prune: inventory.bitcoin.prune,
             addnode: inventory
                 .bitcoin

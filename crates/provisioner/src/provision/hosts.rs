@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::{Failure, HostReport, Run};
+use crate::cloud::hetzner::contact::{FirstKey, first_contact};
 use crate::cloud::{Endpoint, HostLimits, HostSpec};
 use crate::host::{Limits, Ssh, Target};
 use crate::job::Reporter;
@@ -54,7 +55,14 @@ impl Run {
         let changes = matches!(action, Action::Create | Action::Start);
         let spec = {
             let place = self.place();
-            let host_key = place.host_key(name).map_err(|error| Failure::new(&error))?;
+            // A provider that keeps the key gets one that is good for nothing but our first visit.
+            let host_key = if self.provider.keeps_host_keys() && action == Action::Create {
+                FirstKey::of(place.folder(), name)
+                    .for_new_server()
+                    .map_err(|error| Failure::new(&error))?
+            } else {
+                place.host_key(name).map_err(|error| Failure::new(&error))?
+            };
             HostSpec {
                 name: name.to_owned(),
                 index,
@@ -126,12 +134,22 @@ impl Run {
         })
     }
 
-    fn target(&self, name: &str, address: Endpoint) -> Result<Target, Failure> {
-        let host_key = self
-            .place()
-            .host_key(name)
-            .map_err(|error| Failure::new(&error))?;
-        Ok(Target::root(name, address, host_key.public()))
+    /// Connects to the host; at the first visit its own key takes the place of the one that the provider knows.
+    async fn connect(
+        &self,
+        name: &str,
+        address: Endpoint,
+        patience: Duration,
+    ) -> Result<Ssh, Failure> {
+        let (first, own) = {
+            let place = self.place();
+            let own = place.host_key(name).map_err(|error| Failure::new(&error))?;
+            (FirstKey::of(place.folder(), name), own)
+        };
+        let target = Target::root(name, address, own.public());
+        first_contact(&target, &first, &own, self.instructor.private(), patience)
+            .await
+            .map_err(|error| Failure::new(&error))
     }
 
     /// The closure in a builder that serves it: asked for by whoever needs it first, made once.
@@ -167,13 +185,7 @@ impl Run {
             .create_unreported(BUILDER, BUILDER_INDEX, action, binds)
             .await?;
         report.doing("booting");
-        let ssh = Ssh::connect_when_up(
-            &self.target(BUILDER, address)?,
-            self.instructor.private(),
-            BOOT,
-        )
-        .await
-        .map_err(|error| Failure::new(&error))?;
+        let ssh = self.connect(BUILDER, address, BOOT).await?;
         report.doing("preparing");
         self.record(Event::Intent {
             host: BUILDER.into(),
@@ -261,14 +273,8 @@ impl Run {
             BOOT
         };
         let attempt = async {
-            let ssh = Ssh::connect_when_up(
-                &self.target(name, address)?,
-                self.instructor.private(),
-                patience,
-            )
-            .await
-            .map_err(|error| Failure::new(&error))?;
-            let closure = match known {
+            let ssh = self.connect(name, address, patience).await?;
+            let closure = match known.filter(|_| self.builder_address().is_some()) {
                 Some(closure) => closure,
                 None => {
                     report.doing("waiting for the builder");

@@ -26,6 +26,8 @@ pub(super) struct Inventory {
     /// Names, and the key file of each.
     pub(super) people: Vec<(&'static str, &'static str)>,
     pub(super) memory_mib: u64,
+    /// As in the inventory, with what follows it there.
+    pub(super) provider: String,
     pub(super) chain: &'static str,
     /// The section `guard` in YAML's flow style; empty is the defaults.
     pub(super) guard: String,
@@ -36,6 +38,7 @@ impl Inventory {
         Self {
             people: people.to_vec(),
             memory_mib: 1024,
+            provider: "local".to_owned(),
             chain: "regtest",
             guard: String::new(),
         }
@@ -186,10 +189,10 @@ impl Workshop {
         let mut text = format!(
             "workshop: {{name: End to end}}\n\
              bitcoin: {{source: crate, chain: {}}}\n\
-             hosts: {{provider: local, limits: {{memory: {}MiB, cpus: 2, pids: 1000}}}}\n\
+             hosts: {{provider: {}, limits: {{memory: {}MiB, cpus: 2, pids: 1000}}}}\n\
              guard: {}\n\
              participants:\n",
-            inventory.chain, inventory.memory_mib, inventory.guard
+            inventory.chain, inventory.provider, inventory.memory_mib, inventory.guard
         );
         for (name, key) in &inventory.people {
             self.key(key);
@@ -219,6 +222,13 @@ impl Workshop {
 
     pub(super) fn run(&self, arguments: &[&str]) -> Ran {
         run(&mut self.command(arguments))
+    }
+
+    /// As [`Workshop::run`], with variables of its own.
+    pub(super) fn run_with(&self, variables: &[(&str, String)], arguments: &[&str]) -> Ran {
+        run(self
+            .command(arguments)
+            .envs(variables.iter().map(|(name, value)| (*name, value))))
     }
 
     pub(super) fn start(&self, arguments: &[&str]) -> Running {

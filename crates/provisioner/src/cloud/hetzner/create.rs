@@ -125,11 +125,14 @@ impl Inner {
         let wanted = self.request(word, place, ready, user_data);
         let request = Request::post("/servers", &wanted, format!("making the server {word}"));
         let mut pauses = self.api.pace.backoff().build();
+        let mut tries = 0;
         loop {
-            let failed = match self.api.send::<Created>(&request).await {
+            let mut failed = match self.api.send::<Created>(&request).await {
                 Ok(created) => return self.await_created(word, created).await,
                 Err(failed) => failed,
             };
+            tries += failed.tries;
+            failed.tries = tries;
             if let Some(refusal) = failed.fault.refusal()
                 && refusal.wants_another_place()
             {

@@ -142,6 +142,7 @@ pub enum HetznerError {
     },
 
     #[error("Hetzner answers {status} while {doing}: {message} ({code})")]
+    #[diagnostic(help("Is there a newer `workshop`? docs.hetzner.cloud explains the code."))]
     Other {
         doing: String,
         status: u16,

@@ -10,8 +10,13 @@
 
 use std::fmt;
 
+use crate::inventory::{Inventory, Servers};
+use crate::nix::builder::CACHE_PORT;
+use crate::steps::ChainParams;
+
 mod answer;
 mod api;
+pub(crate) mod contact;
 mod create;
 mod error;
 mod fault;
@@ -24,13 +29,14 @@ mod token;
 mod user_data;
 mod watch;
 
+pub use contact::ContactError;
 pub use error::HetznerError;
 pub use pace::Pace;
 pub use provider::Hetzner;
 pub use token::{Token, TokenError};
 
 /// What servers are like, from the inventory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// As Hetzner calls them (`cpx31`), in the order in which they are tried.
     pub server_types: Vec<String>,
@@ -44,6 +50,33 @@ pub struct Settings {
     pub ssh_from: Vec<String>,
     /// TCP ports that are open for everybody, and what for.
     pub ports: Vec<(u16, &'static str)>,
+}
+
+impl Settings {
+    /// What an inventory says, and the ports of the node and of the builder's cache.
+    ///
+    /// The cache is open for everybody: what is in it is signed, and hosts have no network of their own to fetch it by.
+    pub fn of(inventory: &Inventory) -> Self {
+        let Servers {
+            server_types,
+            locations,
+            image,
+            builder_type,
+            ssh_from,
+        } = inventory.hosts.hetzner.clone();
+        let chain = ChainParams::of(inventory.bitcoin.chain);
+        Self {
+            server_types,
+            locations,
+            image,
+            builder_type,
+            ssh_from,
+            ports: vec![
+                (chain.p2p_port, "the node"),
+                (CACHE_PORT, "the builder's cache"),
+            ],
+        }
+    }
 }
 
 /// Where the API is and how it is talked to.
@@ -71,36 +104,33 @@ impl fmt::Debug for Access {
 
 impl Access {
     /// The API that `HCLOUD_ENDPOINT` names, as it does for the hcloud command line, or the real one; with the
-    /// token that [`Token::find`] finds.
+    /// token that [`use_token_file`] was given or [`Token::find`] finds.
     ///
     /// # Errors
     /// [`TokenError`].
-    pub fn find(token_file: Option<&std::path::Path>) -> Result<Self, TokenError> {
+    pub fn find() -> Result<Self, TokenError> {
         let endpoint = std::env::var("HCLOUD_ENDPOINT").ok();
         Ok(Self {
             endpoint: endpoint
                 .filter(|endpoint| !endpoint.is_empty())
                 .unwrap_or_else(|| api::ENDPOINT.to_owned()),
-            token: Token::find(token_file)?,
+            token: GIVEN.get().cloned().map_or_else(|| Token::find(None), Ok)?,
             pace: Pace::default(),
             notice: None,
         })
     }
 }
 
-/// Something of a workshop that exists at Hetzner.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Left {
-    /// What it is: `server`, `firewall`, `SSH key`.
-    pub kind: &'static str,
-    /// As the console shows it.
-    pub name: String,
-    /// Its number there.
-    pub id: i64,
-}
+/// The token that was named on the command line: read once, since standard input can be.
+static GIVEN: std::sync::OnceLock<Token> = std::sync::OnceLock::new();
 
-impl fmt::Display for Left {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} ({})", self.kind, self.name, self.id)
-    }
+/// Takes the token out of `path` (`-` is standard input) for all that this process does.
+///
+/// # Errors
+/// [`TokenError`].
+pub fn use_token_file(path: &std::path::Path) -> Result<(), TokenError> {
+    let token = Token::find(Some(path))?;
+    // A second one could only come from the same command line.
+    GIVEN.get_or_init(|| token);
+    Ok(())
 }

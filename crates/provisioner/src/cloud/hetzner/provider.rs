@@ -14,9 +14,9 @@ use super::error::HetznerError;
 use super::place::SoldOut;
 use super::setup::{self, Ready};
 use super::watch::Watch;
-use super::{Access, Left, Settings};
+use super::{Access, Settings};
 use crate::cloud::price::Offer;
-use crate::cloud::{HostStatus, WorkshopId};
+use crate::cloud::{HostStatus, Leftover, LeftoverKind, WorkshopId};
 
 /// The servers of one workshop, for one run of the tool.
 ///
@@ -75,6 +75,11 @@ impl Hetzner {
                 firewall: OnceCell::new(),
             }),
         })
+    }
+
+    /// The image that servers start with, as the inventory names it.
+    pub fn image(&self) -> &str {
+        &self.inner.settings.image
     }
 
     /// Sets the workshop's firewall to what the settings say, before anything is behind it.
@@ -156,9 +161,9 @@ impl Hetzner {
         }
         // A firewall goes when no server is behind it any more.
         for (list, kind) in [("firewalls", "firewall"), ("ssh_keys", "SSH key")] {
-            match self.inner.labelled(list, kind).await {
+            match self.inner.labelled(list).await {
                 Ok(all) => {
-                    for one in all {
+                    for (_, one) in all {
                         let request = Request::new(
                             reqwest::Method::DELETE,
                             format!("/{list}/{}", one.id),
@@ -181,12 +186,22 @@ impl Hetzner {
     ///
     /// # Errors
     /// [`HetznerError`].
-    pub async fn leftovers(&self) -> Result<Vec<Left>, HetznerError> {
-        let mut all = self.inner.labelled("servers", "server").await?;
-        all.extend(self.inner.labelled("firewalls", "firewall").await?);
-        all.extend(self.inner.labelled("ssh_keys", "SSH key").await?);
-        all.sort();
-        Ok(all)
+    pub async fn leftovers(&self) -> Result<Vec<Leftover>, HetznerError> {
+        let mut all = self.inner.labelled("servers").await?;
+        all.extend(self.inner.labelled("firewalls").await?);
+        all.extend(self.inner.labelled("ssh_keys").await?);
+        let left = |(list, one): (&str, Labelled)| Leftover {
+            workshop: self.inner.workshop.clone(),
+            kind: match list {
+                "servers" => LeftoverKind::Host,
+                "firewalls" => LeftoverKind::Firewall,
+                _ => LeftoverKind::Key,
+            },
+            name: crate::host::printable(one.name.as_bytes()),
+        };
+        let mut left: Vec<Leftover> = all.into_iter().map(left).collect();
+        left.sort();
+        Ok(left)
     }
 
     /// What can be had where, and for how much; the price of the public address is in it.
@@ -321,26 +336,21 @@ impl Inner {
         Ok(())
     }
 
+    /// What carries the workshop's label, with the list that it stands in.
     async fn labelled(
         &self,
         list: &'static str,
-        kind: &'static str,
-    ) -> Result<Vec<Left>, HetznerError> {
-        #[derive(serde::Deserialize)]
-        struct One {
-            id: i64,
-            name: String,
-        }
+    ) -> Result<Vec<(&'static str, Labelled)>, HetznerError> {
         let doing = format!("looking for what is left of the workshop ({list})");
-        let all: Vec<One> = self
-            .api
-            .list(list, &[setup::of(&self.workshop)], &doing)
-            .await?;
-        let left = |one: One| Left {
-            kind,
-            name: crate::host::printable(one.name.as_bytes()),
-            id: one.id,
-        };
-        Ok(all.into_iter().map(left).collect())
+        let selector = [setup::of(&self.workshop)];
+        let all: Vec<Labelled> = self.api.list(list, &selector, &doing).await?;
+        Ok(all.into_iter().map(|one| (list, one)).collect())
     }
+}
+
+/// Anything with a label.
+#[derive(serde::Deserialize)]
+struct Labelled {
+    id: i64,
+    name: String,
 }

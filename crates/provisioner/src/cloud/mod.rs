@@ -27,7 +27,13 @@ pub enum CloudError {
     /// Hetzner Cloud.
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Hetzner(#[from] hetzner::HetznerError),
+    Hetzner(Box<hetzner::HetznerError>),
+}
+
+impl From<hetzner::HetznerError> for CloudError {
+    fn from(error: hetzner::HetznerError) -> Self {
+        Self::Hetzner(Box::new(error))
+    }
 }
 
 /// What one workshop's hosts, links and labels carry, so that they are never taken for another's:

@@ -148,6 +148,8 @@ pub(super) fn program() -> PathBuf {
 pub(super) struct Workshop {
     folder: tempfile::TempDir,
     before: Footprint,
+    /// Variables of every run of the program.
+    variables: Vec<(&'static str, String)>,
     // Last: the next test begins when all of this one is gone.
     _alone: MutexGuard<'static, ()>,
 }
@@ -164,6 +166,7 @@ impl Workshop {
         let workshop = Self {
             folder: tempfile::tempdir().unwrap(),
             before: Footprint::of_the_machine(),
+            variables: vec![],
             _alone: alone,
         };
         workshop.write(inventory);
@@ -217,6 +220,8 @@ impl Workshop {
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
         command.args(arguments).current_dir(self.path());
+        let variables = self.variables.iter();
+        command.envs(variables.map(|(name, value)| (*name, value)));
         command
     }
 
@@ -224,11 +229,9 @@ impl Workshop {
         run(&mut self.command(arguments))
     }
 
-    /// As [`Workshop::run`], with variables of its own.
-    pub(super) fn run_with(&self, variables: &[(&str, String)], arguments: &[&str]) -> Ran {
-        run(self
-            .command(arguments)
-            .envs(variables.iter().map(|(name, value)| (*name, value))))
+    /// Every run from now on has this variable.
+    pub(super) fn set(&mut self, name: &'static str, value: String) {
+        self.variables.push((name, value));
     }
 
     pub(super) fn start(&self, arguments: &[&str]) -> Running {

@@ -360,6 +360,47 @@ fn the_tracepoints() {
     assert!(!hint.contains("inbound_message"), "{hint}");
 }
 
+#[test]
+fn what_was_right_stays_right_after_task_5() {
+    let solved = fixture("task1.solved");
+    assert_eq!(judge(&solved).verdict, State::Passed);
+    let added = |own: &[&str]| {
+        let mut evidence = solved.clone();
+        let Seen::Task1(seen) = &mut evidence.seen else {
+            panic!("not task 1");
+        };
+        let Observed::Known(program) = &mut seen.program else {
+            panic!("no program");
+        };
+        let own: Vec<_> = own
+            .iter()
+            .map(|name| name.split_once(':').unwrap())
+            .map(|(context, event)| exercises::tracepoint::Tracepoint::new(context, event))
+            .collect();
+        program.tracepoints.extend(own.clone());
+        program.own.extend(own);
+        evidence
+    };
+    let after = added(&["node:started", "node:stopping"]);
+    assert_eq!(judge(&after).verdict, State::Passed, "{:#?}", judge(&after));
+
+    // Whoever answers then may also name all that there is now.
+    let mut now = after.clone();
+    let all = all_but(&[], &["node:started", "node:stopping"]);
+    change(&mut now, "tracepoints", &all);
+    change(&mut now, "documented", "no: node:started node:stopping");
+    assert_eq!(judge(&now).verdict, State::Passed, "{:#?}", judge(&now));
+
+    // Without knowing whose they are, the answer misses two.
+    let mut unknown = after;
+    if let Seen::Task1(seen) = &mut unknown.seen
+        && let Observed::Known(program) = &mut seen.program
+    {
+        program.own.clear();
+    }
+    assert_eq!(judge(&unknown).verdict, State::NotPassed);
+}
+
 fn with_ways(ways: &[(&str, Option<usize>)], answer: &str) -> Result<(), String> {
     let mut evidence = fixture("task1.solved");
     let Seen::Task1(seen) = &mut evidence.seen else {

@@ -154,7 +154,7 @@ impl Faults {
         let faults = BY_CHANCE.len() + if to_server { TO_SERVERS.len() } else { 0 };
         // Both lists are short.
         let which = usize::try_from(random.next() % faults as u64).unwrap_or_default();
-        Some(BY_CHANCE.iter().chain(&TO_SERVERS).copied().nth(which)?)
+        BY_CHANCE.iter().chain(&TO_SERVERS).copied().nth(which)
     }
 }
 

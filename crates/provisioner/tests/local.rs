@@ -23,6 +23,9 @@ mod linux {
 
     const ALL: &str = "/var/lib/workshop/local";
 
+    /// What takes a moment takes minutes on a machine that is busy with others.
+    const PATIENCE: Duration = Duration::from_secs(240);
+
     /// Says to [`helper_process`] which workshop and which folder of keys it works with.
     const HELPER: &str = "WORKSHOP_TEST_HELPER";
 
@@ -214,7 +217,7 @@ mod linux {
         loop {
             match look() {
                 Ok(found) => return found,
-                Err(seen) if start.elapsed() > Duration::from_secs(60) => {
+                Err(seen) if start.elapsed() > PATIENCE => {
                     panic!("waited in vain until {what}: {seen}");
                 }
                 Err(_) => std::thread::sleep(Duration::from_millis(50)),
@@ -487,13 +490,11 @@ for child in children:
         room.ssh("able", address, "systemctl poweroff");
         goes_off(&room.id);
         // nspawn is gone; what it leaves of the guest dies a moment later.
-        for _ in 0..100 {
-            if !room.runs("able").await {
-                break;
-            }
+        let start = Instant::now();
+        while room.runs("able").await {
+            assert!(start.elapsed() < PATIENCE, "it still runs");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        assert!(!room.runs("able").await);
         assert_eq!(room.local.create(&able).await.unwrap(), address);
         let third = room.boot_id("able", address);
         assert_ne!(third, second);

@@ -7,6 +7,8 @@ mod cancel;
 mod cli;
 mod commands;
 mod diagnostic;
+#[cfg(test)]
+mod documented;
 mod gather;
 mod grade;
 #[cfg(target_os = "linux")]

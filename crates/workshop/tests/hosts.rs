@@ -12,6 +12,8 @@ fn local_hosts_need_linux() {
 #[cfg(target_os = "linux")]
 mod hosts {
     mod board;
+    #[path = "../../src/documented/code.rs"]
+    mod code;
     mod collect;
     mod damage;
     mod desk;
@@ -21,8 +23,10 @@ mod hosts {
     mod guard;
     mod handouts;
     mod hetzner;
+    mod instructor;
     mod inventory;
     mod killed;
+    mod left;
     mod monitor;
     mod participant;
     mod refused;

@@ -1,10 +1,11 @@
 //! `cargo xtask demo`: the whole chain once, on this machine, for somebody who has just cloned the repository.
 
+mod folder;
+mod joins;
 mod participant;
 mod tasks;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use self::participant::Participant;
 use crate::Result;
@@ -19,19 +20,17 @@ pub(crate) struct Args {
     destroy: bool,
 }
 
-/// The people of inventory.yaml, as their key files are called there.
-const PEOPLE: &[&str] = &["ada", "grace", "hedy"];
-
 /// Who does the tasks.
 const PARTICIPANT: (&str, &str) = ("Ada Lovelace", "ada");
 
 pub(crate) fn run(args: &Args) -> Result {
     machine::prepare()?;
     let workshop = build_workshop()?;
-    let keys = make_keys()?;
+    let folder = folder::make()?;
+    let keys = folder.join("demo-keys");
     let room = Room {
         workshop,
-        inventory: root().join("inventory.yaml"),
+        inventory: folder.join("inventory.yaml"),
     };
 
     headline(
@@ -41,7 +40,7 @@ pub(crate) fn run(args: &Args) -> Result {
 
     headline("Handouts: cards to print, the task book, and the table for the wall");
     shown(&mut room.command("handouts"))?;
-    let table = root().join("handouts/table.md");
+    let table = folder.join("handouts/table.md");
     let table =
         std::fs::read_to_string(&table).map_err(|error| format!("{}: {error}", table.display()))?;
     println!("\n{}", table.trim_end());
@@ -61,12 +60,21 @@ pub(crate) fn run(args: &Args) -> Result {
     tasks::all(&participant)?;
     participant.shows("workshop progress")?;
 
-    headline("The instructor looks at the room, and takes the work along");
+    joins::joins(&room, &keys)?;
+    headline("She had the spare: the next one is made");
+    shown(&mut room.command("provision"))?;
+
+    headline(
+        "The instructor looks at the room, checks for themselves what it says, and takes the work along",
+    );
     shown(room.command("board").arg("--once"))?;
+    // The other three take eight seconds.
+    let grade = ["--only", &word, "--tasks", "task0,task1,task2"];
+    shown(room.command("grade").args(grade))?;
     shown(&mut room.command("collect"))?;
 
     headline("Go on");
-    let config = root().join(".workshop/ssh_config");
+    let config = folder.join(".workshop/ssh_config");
     println!(
         "    ssh -F {} -i {} {word}        as {}",
         relative(&config),
@@ -74,34 +82,20 @@ pub(crate) fn run(args: &Args) -> Result {
         PARTICIPANT.0
     );
     println!(
-        "    {} status | board | grade | rehearse | ssh {word}",
-        relative(&room.workshop)
+        "    cd {} && {} status | board | grade | rehearse | ssh {word}",
+        relative(&folder),
+        room.workshop.display()
     );
     if args.destroy {
         headline("Taking it down");
         return shown(room.command("destroy").arg("--yes"));
     }
-    println!("Take it down:\n    {} destroy", relative(&room.workshop));
+    println!(
+        "Take it down:\n    cd {} && {} destroy",
+        relative(&folder),
+        room.workshop.display()
+    );
     Ok(())
-}
-
-/// A key pair for each person of the inventory, made once.
-fn make_keys() -> Result<PathBuf> {
-    let folder = root().join("demo-keys");
-    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    for person in PEOPLE {
-        let key = folder.join(person);
-        if !key.with_extension("pub").exists() {
-            let mut command = Command::new("ssh-keygen");
-            command
-                .args(["-q", "-t", "ed25519", "-N", "", "-C"])
-                .arg(format!("{person}@demo"))
-                .arg("-f")
-                .arg(&key);
-            shown(&mut command)?;
-        }
-    }
-    Ok(folder)
 }
 
 /// A path as somebody in the repository's folder would type it.

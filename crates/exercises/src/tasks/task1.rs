@@ -98,6 +98,29 @@ pub struct Program {
     pub path: String,
     /// Its tracepoints, from its notes.
     pub tracepoints: BTreeSet<Tracepoint>,
+    /// Those of them that the host's own node does not have: what the participant added for a later task.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub own: BTreeSet<Tracepoint>,
+}
+
+impl Program {
+    /// Judges what was said of the program as it is now, or of how it was before the participant added to it: an
+    /// answer that was right stays right after task 5.
+    fn now_or_before(&self, judge: impl Fn(&Self) -> Judged) -> Judged {
+        let now = judge(self);
+        if self.own.is_empty() || matches!(now, Judged::Right { .. }) {
+            return now;
+        }
+        let before = judge(&Self {
+            tracepoints: self.tracepoints.difference(&self.own).cloned().collect(),
+            ..self.clone()
+        });
+        if matches!(before, Judged::Right { .. }) {
+            before
+        } else {
+            now
+        }
+    }
 }
 
 /// The documented interface.
@@ -188,7 +211,7 @@ const CHECKS: &[Check<Seen>] = &[
 ];
 
 fn tracepoints(answer: &Answer, seen: &Seen) -> Judged {
-    seen.program.judge(|program| {
+    let one = |program: &Program| {
         let text = answer.lines().collect::<Vec<_>>().join("\n");
         let given: BTreeSet<Tracepoint> = listing::named_in(&text).into_iter().collect();
         let strange = strange_words(&text);
@@ -221,7 +244,8 @@ fn tracepoints(answer: &Answer, seen: &Seen) -> Judged {
             ));
         }
         Judged::wrong(seen_text, hints.join("; "))
-    })
+    };
+    seen.program.judge(|program| program.now_or_before(one))
 }
 
 /// Words that were meant as names and are none. The output of a tool has words of its own and is let pass.
@@ -359,7 +383,7 @@ fn arguments(answer: &Answer, seen: &Seen) -> Judged {
 }
 
 fn documented(answer: &Answer, seen: &Seen) -> Judged {
-    seen.program.judge(|program| {
+    let one = |program: &Program| {
         let text = answer.lines().collect::<Vec<_>>().join("\n");
         let said = format!("you said “{}”", answer.short(60));
         let undocumented: BTreeSet<_> = program
@@ -408,7 +432,8 @@ fn documented(answer: &Answer, seen: &Seen) -> Judged {
                 Judged::wrong(said, hints.join("; "))
             }
         }
-    })
+    };
+    seen.program.judge(|program| program.now_or_before(one))
 }
 
 fn source(answer: &Answer, seen: &Seen) -> Judged {

@@ -83,10 +83,20 @@ fn program(host: &Host, places: &Places) -> Observed<Program> {
             ),
             format!("build it with them: {build}"),
         ),
-        Ok(found) => Observed::Known(Program {
-            path: path.display().to_string(),
-            tracepoints: found.tracepoints.iter().map(|one| named(&one.id)).collect(),
-        }),
+        Ok(found) => {
+            let tracepoints: BTreeSet<Tracepoint> = names(&found);
+            let base = places.base.as_ref().or(host.node_binary.as_ref());
+            // Without the host's own node nobody can tell what was added.
+            let own = match base.map(probe::usdt::read_file) {
+                Some(Ok(base)) => tracepoints.difference(&names(&base)).cloned().collect(),
+                _ => BTreeSet::new(),
+            };
+            Observed::Known(Program {
+                path: path.display().to_string(),
+                tracepoints,
+                own,
+            })
+        }
         Err(error) => {
             let cause = std::error::Error::source(&error)
                 .map(|cause| format!(": {cause}"))
@@ -94,6 +104,10 @@ fn program(host: &Host, places: &Places) -> Observed<Program> {
             Observed::unknown(format!("{error}{cause}"), format!("build it: {build}"))
         }
     }
+}
+
+fn names(found: &probe::usdt::Tracepoints) -> BTreeSet<Tracepoint> {
+    found.tracepoints.iter().map(|one| named(&one.id)).collect()
 }
 
 fn named(id: &probe::usdt::ProbeId) -> Tracepoint {

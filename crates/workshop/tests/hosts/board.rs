@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::workshop::{Inventory, Workshop, eventually, word_of};
+use super::workshop::{Inventory, PATIENCE, Workshop, eventually, word_of};
 
 fn row<'a>(hosts: &'a Value, word: &str) -> &'a Value {
     let mut hosts = hosts.as_array().unwrap().iter();
@@ -61,9 +61,7 @@ fn what_is_done_is_seen_within_seconds() {
         .trim_start_matches("http://")
         .trim_end_matches('/');
     let mut stream = TcpStream::connect(address).unwrap();
-    stream
-        .set_read_timeout(Some(std::time::Duration::from_secs(60)))
-        .unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     write!(stream, "GET /events HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
     let mut stream = BufReader::new(stream);
 

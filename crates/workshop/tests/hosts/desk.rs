@@ -68,6 +68,19 @@ impl Desk {
         self.sh(line, "").exits(0).trim().to_owned()
     }
 
+    /// Waits until processes with all of these patterns in their command lines run there. They are looked for a hundred
+    /// times a second and there, so that what is there for a moment is not missed.
+    #[track_caller]
+    pub(super) fn sees(&self, patterns: &[&str]) {
+        let wait: Vec<String> = patterns.iter().map(|pattern| until(pattern)).collect();
+        let line = format!(
+            "timeout 240 sh -c '{}'",
+            wait.join("; ").replace('\'', r"'\''")
+        );
+        let ran = self.sh(&line, "");
+        assert_eq!(ran.status, Some(0), "no {patterns:?} was seen: {ran:?}");
+    }
+
     /// Writes a file there.
     #[track_caller]
     pub(super) fn write(&self, path: &str, text: &str) {
@@ -108,4 +121,9 @@ impl Desk {
         let tree = tree.map_or_else(String::new, |tree| format!(" --tree {tree}"));
         format!("{} check {arguments}{tree}", self.program)
     }
+}
+
+/// As a shell's words: wait until a process has this pattern in its command line. A bracket keeps it from finding itself.
+pub(super) fn until(pattern: &str) -> String {
+    format!("until pgrep -f -- '{pattern}' >/dev/null; do sleep 0.01; done")
 }

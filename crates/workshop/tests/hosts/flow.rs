@@ -9,14 +9,11 @@ use exercises::solutions::solutions;
 use exercises::{TASKS, task};
 
 use super::desk::Desk;
+use super::left::nothing_is_left;
 use super::workshop::eventually;
 
 /// A home for these tests, so that nobody's work is touched.
 const HOME: &str = "/tmp/workshop-flow-test";
-
-/// What of a check may still be there: its processes, with the programs that they start, and its folders.
-const LEFT: &str = "ps -eo args | grep -E '^(sudo -n )?[^ ]*workshop[^ ]* (check|watch|observe)|^bpftrace|--run_test=' \
-                    | grep -v grep; ls -d /tmp/workshop-check-* 2>/dev/null; true";
 
 /// A run in a terminal on the host.
 struct Terminal {
@@ -64,13 +61,6 @@ impl Terminal {
     }
 }
 
-fn nothing_is_left(desk: &Desk) {
-    eventually("nothing of a check is left", || {
-        let left = desk.says(LEFT);
-        if left.is_empty() { Ok(()) } else { Err(left) }
-    });
-}
-
 /// A command of the participant's program in the tests' home.
 fn workshop(desk: &Desk, arguments: &str) -> String {
     format!("HOME={HOME} {} {arguments}", desk.program())
@@ -105,7 +95,7 @@ fn from_a_starter_to_a_pass_in_a_second_terminal() {
     let tasks = desk.says(&workshop(&desk, "tasks"));
     let task3 = tasks.lines().find(|line| line.starts_with("task3"));
     assert!(task3.unwrap().contains("passed 20"), "{tasks}");
-    nothing_is_left(&desk);
+    nothing_is_left(|line| desk.says(line));
     desk.says(&format!("rm -r {HOME}"));
 }
 
@@ -114,18 +104,12 @@ fn a_check_that_is_left_leaves_nothing() {
     let desk = Desk::open();
     desk.says(&format!("rm -rf {HOME}; mkdir -p {HOME}"));
     desk.says(&workshop(&desk, "start task3"));
-    for (moment, how) in ["bpftrace -f json", "--run_test="]
+    for (moment, how) in ["[b]pftrace -f json", "[-]-run_test="]
         .into_iter()
         .flat_map(|moment| ["Ctrl-C", "kill -9", "hang-up"].map(|how| (moment, how)))
     {
         let mut watch = Terminal::run(&desk, &format!("exec {} watch task3", desk.program()));
-        // The bracket keeps the search from finding itself.
-        let (first, rest) = moment.split_at(1);
-        let running = format!("pgrep -fc -- '[{first}]{rest}' || true");
-        eventually(&format!("{moment} runs"), || {
-            let count = desk.says(&running);
-            if count == "0" { Err(count) } else { Ok(()) }
-        });
+        desk.sees(&[moment]);
         match how {
             "Ctrl-C" => watch.types("\u{3}"),
             "kill -9" => {
@@ -141,7 +125,7 @@ fn a_check_that_is_left_leaves_nothing() {
             // That of the last verdict; there was none yet.
             assert_eq!(status, Some(2), "{moment}");
         }
-        nothing_is_left(&desk);
+        nothing_is_left(|line| desk.says(line));
     }
     // What was known is still known, and nothing is locked.
     let tasks = desk.says(&workshop(&desk, "tasks"));

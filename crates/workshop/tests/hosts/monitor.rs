@@ -196,14 +196,28 @@ fn the_record_tells(workshop: &Workshop, word: &str, bob: &str, nodes: [&str; 2]
 
 /// What one node sends, the other receives: in number and size.
 fn both_nodes_say_the_same(workshop: &Workshop, ada: &str, bob: &str) {
-    let monitor = "sudo workshop monitor --json --no-record --duration 4s";
-    let (ada_says, bob_says) = std::thread::scope(|scope| {
-        let one = scope.spawn(|| workshop.says("ada", ada, monitor));
-        let other = scope.spawn(|| workshop.says("bob", bob, monitor));
-        std::thread::sleep(std::time::Duration::from_secs(2));
-        workshop.says("ada", ada, "bitcoin-cli ping; bitcoin-cli ping");
-        (one.join().unwrap(), other.join().unwrap())
-    });
+    let both = [("ada", ada), ("bob", bob)];
+    let monitor = "nohup sudo workshop monitor --json --no-record > said 2>&1 < /dev/null &";
+    let said = |(key, word): (&str, &str)| workshop.says(key, word, "cat said");
+    let all_say = |what: &str, text: &str| {
+        for desk in both {
+            eventually(what, || {
+                let said = said(desk);
+                said.contains(text).then_some(()).ok_or(said)
+            });
+        }
+    };
+    for (key, word) in both {
+        workshop.says(key, word, monitor);
+    }
+    all_say("it is attached", "\"type\":\"start\"");
+    workshop.says("ada", ada, "bitcoin-cli ping");
+    all_say("a pong has come", "\"message\":\"pong\"");
+    for (key, word) in both {
+        workshop.says(key, word, "sudo pkill -INT -f '^workshop monitor'");
+    }
+    all_say("it has ended", "\"type\":\"end\"");
+    let [ada_says, bob_says] = both.map(said);
     let [ada_says, bob_says] = [ada_says, bob_says].map(|text| {
         let lines = text.lines().map(serde_json::from_str::<Line>);
         lines.map(Result::unwrap).collect::<Vec<_>>()

@@ -35,6 +35,15 @@ impl Desk<'_> {
         verdict
     }
 
+    /// What the monitor tells, for so long, of what a command makes the node do.
+    fn watches(&self, duration: &str, command: &str) -> String {
+        // Its first line is written once it is attached.
+        self.says(&format!(
+            "rm -f seen; sudo workshop monitor --json --duration {duration} > seen & \
+             until grep -qs '\"type\":\"start\"' seen; do sleep 0.05; done; {command}; wait; cat seen"
+        ))
+    }
+
     fn peers(&self) -> Vec<Value> {
         serde_json::from_str(&self.says("bitcoin-cli getpeerinfo")).unwrap()
     }
@@ -99,8 +108,8 @@ fn a_node_that_was_watched() {
 
     // The server's own, too briefly, and then with a ping.
     desk.says("sudo workshop monitor --json --duration 3s");
-    let ping = "(sleep 2; bitcoin-cli ping) & sudo workshop monitor --json --duration 6s; wait";
-    assert!(desk.says(ping).contains("ping_pong"));
+    let ping = desk.watches("6s", "bitcoin-cli ping");
+    assert!(ping.contains("ping_pong"), "{ping}");
     let number = desk.peers().len();
     desk.answer("peers", &(number + 40).to_string());
     desk.answer("types", "feeler");
@@ -125,11 +134,10 @@ fn a_node_that_was_watched() {
     assert_eq!(serde_json::from_str::<Verdict>(&replayed).unwrap(), verdict);
 
     // A new connection while one watches.
-    let command = format!(
-        "(sleep 2; bitcoin-cli disconnectnode {bob}; sleep 1; bitcoin-cli addnode {bob} onetry) & \
-         sudo workshop monitor --json --duration 8s; wait"
-    );
-    assert!(desk.says(&command).contains("handshake"));
+    let anew =
+        format!("bitcoin-cli disconnectnode {bob}; sleep 1; bitcoin-cli addnode {bob} onetry");
+    let anew = desk.watches("8s", &anew);
+    assert!(anew.contains("handshake"), "{anew}");
     desk.answer("exchange", "a handshake");
     let verdict = desk.check("");
     assert_eq!(

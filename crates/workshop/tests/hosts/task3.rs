@@ -13,11 +13,15 @@ use exercises::verdict::{Outcome, Verdict};
 
 use serde_json::Value;
 
-use super::desk::Desk;
+use super::desk::{Desk, until};
+use super::left::nothing_is_left;
 use super::terminal::in_a_terminal;
 use super::workshop::eventually;
 
 const FOLDER: &str = "/tmp/workshop-task3-test";
+
+/// The unit test, while it runs.
+const TESTING: &str = "[t]est_bitcoin --run_test";
 
 fn write(desk: &Desk, solution: &Solution) -> String {
     let path = format!("{FOLDER}/{}.bt", solution.name.replace('/', "-"));
@@ -95,25 +99,8 @@ fn every_script_is_judged_as_it_deserves() {
         }
     }
     assert!(all.is_empty(), "{}", all.join("\n\n"));
-    nothing_is_left(&desk);
+    no_traces(&desk);
     desk.says(&format!("rm -r {FOLDER}"));
-}
-
-/// No process and no folder of a check.
-#[track_caller]
-fn nothing_is_left(desk: &Desk) {
-    eventually("nothing of a check is left", || {
-        let left = left(desk);
-        if left.is_empty() { Ok(()) } else { Err(left) }
-    });
-}
-
-fn left(desk: &Desk) -> String {
-    // The brackets keep the search from finding itself.
-    desk.says(
-        "pgrep -af '[b]pftrace -f json|[t]est_bitcoin --run_test|[o]bserve task3|[c]heck task3' || true; \
-         ls -d /tmp/workshop-check-* 2>/dev/null || true",
-    )
 }
 
 #[test]
@@ -134,38 +121,34 @@ fn an_interrupted_check_leaves_nothing_and_does_not_count() {
 
     // What is looked for is there while a check goes on.
     let mut terminal = in_a_terminal(&desk, &line);
-    eventually("a check is seen", || match left(&desk) {
-        there if there.contains("bpftrace") && there.contains("--run_test") => Ok(()),
-        there => Err(there),
-    });
+    desk.sees(&["[b]pftrace -f json", TESTING]);
     terminal.type_in("\u{3}");
     terminal.ends();
-    nothing_is_left(&desk);
+    no_traces(&desk);
 
-    // While sudo asks nothing, bpftrace starts, the test runs, and bpftrace prints.
+    // While sudo asks nothing, bpftrace starts, the test runs, and bpftrace prints. A later one may come to its end
+    // first, on a quick machine.
     for tenths in [1, 3, 6, 10, 14] {
         let moment = Duration::from_millis(tenths * 100);
-        let killed = format!("timeout -s KILL {} {line}", moment.as_secs_f64());
-        let killed = desk.sh(&killed, "");
-        // A later one may have come to its end first.
-        assert!(tenths > 6 || killed.status != Some(0), "{killed:?}");
-        nothing_is_left(&desk);
+        desk.sh(
+            &format!("timeout -s KILL {} {line}", moment.as_secs_f64()),
+            "",
+        );
+        no_traces(&desk);
         let mut interrupted = in_a_terminal(&desk, &line);
         std::thread::sleep(moment);
         interrupted.type_in("\u{3}");
         interrupted.ends();
-        nothing_is_left(&desk);
+        no_traces(&desk);
         let mut lost = in_a_terminal(&desk, &line);
         std::thread::sleep(moment);
         lost.lose();
-        nothing_is_left(&desk);
+        no_traces(&desk);
     }
-    // On a slow machine none of these came to an end, on a quick one the later may have.
     assert_eq!(progress().first_passed, before.first_passed);
 
     // The root side is killed: its children end with it, and the participant's side says so.
-    let killer = "while ! pgrep -f '[t]est_bitcoin --run_test' >/dev/null; do sleep 0.01; done; \
-                  sudo pkill -KILL -f '[o]bserve task3'";
+    let killer = format!("{}; sudo pkill -KILL -f '[o]bserve task3'", until(TESTING));
     let ran = desk.sh(
         &format!("({killer}) >/dev/null 2>&1 & {line}; is=$?; wait; exit $is"),
         "",
@@ -174,9 +157,9 @@ fn an_interrupted_check_leaves_nothing_and_does_not_count() {
     assert!(ran.stdout.contains("could not check"), "{ran:?}");
     // Its folder is removed by the next check.
     assert_eq!(misjudged(&desk, reference), [] as [String; 0]);
-    nothing_is_left(&desk);
+    no_traces(&desk);
 
-    // The server restarts in the middle of one.
+    // The server restarts in the middle of one: the test is stopped, so that the check cannot end before.
     let before = progress();
     let boot = || desk.sh("cat /proc/sys/kernel/random/boot_id", "");
     let last = boot().exits(0);
@@ -190,18 +173,24 @@ fn an_interrupted_check_leaves_nothing_and_does_not_count() {
         &desk,
         &desk.check("task3 --script ~/kept.bt --answers ~/kept.yaml"),
     );
-    eventually("a check is seen", || match left(&desk) {
-        there if there.contains("--run_test") => Ok(()),
-        there => Err(there),
-    });
-    desk.sh("sudo systemctl reboot", "");
+    let restart = format!(
+        "{}; sudo pkill -STOP -f '{TESTING}'; sudo systemctl reboot",
+        until(TESTING)
+    );
+    desk.sh(&restart, "");
     terminal.ends();
     eventually("the server is there again", || match boot() {
         ran if ran.status == Some(0) && ran.stdout != last => Ok(()),
         ran => Err(format!("{ran:?}")),
     });
-    nothing_is_left(&desk);
+    no_traces(&desk);
     assert_eq!(progress().first_passed, before.first_passed);
     assert_eq!(progress().attempts, before.attempts);
     desk.says("rm ~/kept.bt ~/kept.yaml");
+}
+
+/// Nothing of a check is left there.
+#[track_caller]
+fn no_traces(desk: &Desk) {
+    nothing_is_left(|line| desk.says(line));
 }

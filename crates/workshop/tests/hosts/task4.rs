@@ -10,8 +10,9 @@ use exercises::interface::{Report, Result as Came};
 use exercises::solutions::{Solution, solutions};
 use exercises::verdict::State;
 
-use super::desk::Desk;
-use super::workshop::{Ran, eventually};
+use super::desk::{Desk, until};
+use super::left::{no_process_is_left, nothing_is_left};
+use super::workshop::Ran;
 
 /// Where this test works, beside the participant's tree.
 const FOLDER: &str = "~/workshop-task4-test";
@@ -50,7 +51,7 @@ fn the_program_as_it_is_passes() {
         "",
     );
     assert_eq!(report(by_root, 0).verdict, State::Passed);
-    nothing_is_left(&desk);
+    no_traces(&desk);
     what_cannot_be_tested_says_why(&desk);
 }
 
@@ -78,7 +79,7 @@ fn what_cannot_be_tested_says_why(desk: &Desk) {
     let ran = desk.sh(&line, "");
     assert_eq!(ran.status, Some(2), "{ran:?}");
     assert!(ran.stderr.contains("sudo cannot be run"), "{ran:?}");
-    nothing_is_left(desk);
+    no_traces(desk);
 }
 
 #[test]
@@ -116,7 +117,7 @@ fn judge_programs(desk: &Desk, wanted: impl Fn(&Solution) -> bool) {
         misjudged.extend(wrong.iter().map(|why| format!("{}: {why}", solution.name)));
     }
     assert!(misjudged.is_empty(), "{}", misjudged.join("\n"));
-    nothing_is_left(desk);
+    no_traces(desk);
 }
 
 /// A copy of the participant's tree, whose own is never touched.
@@ -184,7 +185,7 @@ fn the_task_passes_with_the_right_answer_alone() {
     }
     let verdict = check(&desk, "--binary /usr/bin/true", "it could not");
     assert_eq!(verdict.verdict, State::CouldNotCheck, "{verdict:#?}");
-    nothing_is_left(&desk);
+    no_traces(&desk);
 }
 
 #[test]
@@ -197,12 +198,12 @@ fn the_tests_of_a_whole_tree_run_and_pass() {
     assert_eq!(passed.verdict, State::Passed, "{passed:#?}");
     let ids: Vec<_> = passed.findings.iter().map(|one| one.id.as_str()).collect();
     assert_eq!(ids, ["unprivileged", "singly", "runner", "interface"]);
-    nothing_is_left(&desk);
+    no_traces(&desk);
     let line = desk.check(&format!("task4 {tree}"));
     for seconds in [3, 8, 20] {
         for signal in ["INT", "KILL"] {
             interrupt(&desk, &line, signal, Duration::from_secs(seconds));
-            nothing_is_left(&desk);
+            no_traces(&desk);
         }
     }
 }
@@ -215,12 +216,14 @@ fn an_interrupted_test_leaves_nothing() {
     for tenths in [1, 3, 5, 7, 9, 11, 13, 15] {
         for signal in ["INT", "TERM", "HUP", "KILL"] {
             interrupt(&desk, &line, signal, Duration::from_millis(tenths * 100));
-            nothing_is_left(&desk);
+            no_traces(&desk);
         }
     }
     // The root side is killed: the participant's side says so.
-    let killer = "while ! pgrep -f '[o]bserve interface' >/dev/null; do sleep 0.01; done; sleep 0.5; \
-                  sudo pkill -KILL -f '[o]bserve interface'";
+    let killer = format!(
+        "{}; sudo pkill -KILL -f '[o]bserve interface'",
+        until("[b]itcoind -regtest")
+    );
     let ran = desk.sh(
         &format!("({killer}) >/dev/null 2>&1 & {line}; rc=$?; wait; exit $rc"),
         "",
@@ -233,7 +236,7 @@ fn an_interrupted_test_leaves_nothing() {
     no_process_is_left(&desk);
     // Its folder is removed by the next run.
     interface_test(&desk, "").exits(0);
-    nothing_is_left(&desk);
+    no_traces(&desk);
 }
 
 /// Sends a signal: to all that a terminal would send it to, or `KILL` to the first alone.
@@ -249,25 +252,8 @@ fn interrupt(desk: &Desk, line: &str, signal: &str, moment: Duration) {
     );
 }
 
-/// The brackets keep the search from finding itself.
-const PROCESSES: &str = "pgrep -af '[b]itcoind -regtest|[o]bserve (interface|functional)|[i]nterface-test|\
-                         [i]nterface_usdt|[t]est_runner' || true";
-
+/// Nothing of a test is left there.
 #[track_caller]
-fn no_process_is_left(desk: &Desk) {
-    eventually("no process of a test is left", || {
-        let left = desk.says(PROCESSES);
-        if left.is_empty() { Ok(()) } else { Err(left) }
-    });
-}
-
-#[track_caller]
-fn nothing_is_left(desk: &Desk) {
-    no_process_is_left(desk);
-    eventually("no folder of a test is left", || {
-        let left = desk.says(
-            "ls -d /tmp/workshop-check-* /tmp/functional_test_cache* /tmp/bitcoin_func_test_* 2>/dev/null || true",
-        );
-        if left.is_empty() { Ok(()) } else { Err(left) }
-    });
+fn no_traces(desk: &Desk) {
+    nothing_is_left(|line| desk.says(line));
 }

@@ -9,11 +9,13 @@ use exercises::Verdict;
 use exercises::progress::Progress;
 use exercises::solutions::{Build, Solution, solutions};
 
-use super::desk::Desk;
+use super::desk::{Desk, until};
+use super::left::nothing_is_left;
 use super::terminal::in_a_terminal;
-use super::workshop::eventually;
 
 const FOLDER: &str = "/tmp/workshop-task5-test";
+/// A node that the check starts.
+const NODE: &str = "[b]itcoind -regtest";
 const BUILD: &str = "cmake --build build --target bitcoind";
 
 /// The source tree there, and the files of it that patches change, as they were.
@@ -113,23 +115,6 @@ fn check(desk: &Desk, options: &str) -> Result<Verdict, String> {
     serde_json::from_str(&ran.stdout).map_err(|error| format!("no verdict: {error}: {ran:?}"))
 }
 
-/// No process and no folder of a check.
-#[track_caller]
-fn nothing_is_left(desk: &Desk) {
-    eventually("nothing of a check is left", || {
-        let left = left(desk);
-        if left.is_empty() { Ok(()) } else { Err(left) }
-    });
-}
-
-fn left(desk: &Desk) -> String {
-    // The brackets keep the search from finding itself.
-    desk.says(
-        "pgrep -af '[b]itcoind -regtest|[o]bserve starts|[c]heck task5' || true; \
-         ls -d /tmp/workshop-check-* 2>/dev/null || true",
-    )
-}
-
 #[test]
 fn an_interrupted_check_leaves_nothing() {
     let desk = Desk::open();
@@ -151,36 +136,33 @@ fn an_interrupted_check_leaves_nothing() {
 
     // What is looked for is there while a check goes on.
     let mut terminal = in_a_terminal(&desk, &line);
-    eventually("a check is seen", || match left(&desk) {
-        there if there.contains("-regtest") && there.contains("workshop-check-") => Ok(()),
-        there => Err(there),
-    });
+    desk.sees(&[NODE]);
     terminal.ends();
 
-    // In a check of two seconds: before, in and after each of its runs.
+    // In a check of two seconds: before, in and after each of its runs. On a quick machine a later one may come to its
+    // end first.
     for tenths in [1, 5, 9, 13] {
         let moment = Duration::from_millis(tenths * 100);
         // The participant's side is killed: the other side must notice.
-        let killed = format!("timeout -s KILL {} {line}", moment.as_secs_f64());
-        let killed = desk.sh(&killed, "");
-        // A later one may have come to its end first.
-        assert!(tenths > 9 || killed.status != Some(0), "{killed:?}");
-        nothing_is_left(&desk);
+        desk.sh(
+            &format!("timeout -s KILL {} {line}", moment.as_secs_f64()),
+            "",
+        );
+        no_traces(&desk);
         // Ctrl-C in a terminal.
         let mut interrupted = in_a_terminal(&desk, &line);
         std::thread::sleep(moment);
         interrupted.type_in("\u{3}");
         interrupted.ends();
-        nothing_is_left(&desk);
+        no_traces(&desk);
         // The connection is lost.
         let mut lost = in_a_terminal(&desk, &line);
         std::thread::sleep(moment);
         lost.lose();
-        nothing_is_left(&desk);
+        no_traces(&desk);
     }
     // The root side is killed: the participant's side says so.
-    let killer = "while ! pgrep -f '[o]bserve starts' >/dev/null; do sleep 0.01; done; sleep 0.5; \
-                  sudo pkill -KILL -f '[o]bserve starts'";
+    let killer = format!("{}; sudo pkill -KILL -f '[o]bserve starts'", until(NODE));
     let ran = desk.sh(
         &format!("({killer}) >/dev/null 2>&1 & {line}; is=$?; wait; exit $is"),
         "",
@@ -189,7 +171,13 @@ fn an_interrupted_check_leaves_nothing() {
     assert!(ran.stdout.contains("could-not-check"), "{ran:?}");
     // Its folder is removed by the next check.
     assert!(passed(&check(&desk, &options).unwrap()));
-    nothing_is_left(&desk);
+    no_traces(&desk);
     assert_eq!(passed_at(), before);
     tree.restore(solution);
+}
+
+/// Nothing of a check is left there.
+#[track_caller]
+fn no_traces(desk: &Desk) {
+    nothing_is_left(|line| desk.says(line));
 }

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::desk::Desk;
+use super::workshop::PATIENCE;
 
 /// A command in a terminal of its own there.
 pub(super) struct Terminal {
@@ -43,7 +44,7 @@ impl Terminal {
     pub(super) fn ends(&mut self) {
         let start = Instant::now();
         while self.child.try_wait().unwrap().is_none() {
-            assert!(start.elapsed() < Duration::from_secs(60), "it goes on");
+            assert!(start.elapsed() < PATIENCE, "it goes on");
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -78,7 +78,7 @@ start one 19801 19802 -bind=127.0.0.1
 start two 19803 19804 -listen=0
 cli one -rpcclienttimeout=0 generatetodescriptor 2000 'raw(51)#8lvh9jxk' > $work/blocks
 fetch() {
-    sleep 1
+    until grep -qs '"type":"ready"' $work/events; do sleep 0.05; done
     cli two addnode 127.0.0.1:19802 onetry
     while [ "$(cli two getblockcount)" -lt 2000 ]; do sleep 0.1; done
     # The last message is on its way when the block is there.

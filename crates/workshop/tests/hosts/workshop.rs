@@ -17,6 +17,9 @@ use super::footprint::Footprint;
 /// Only one test at a time has hosts: two cores make no ten of them quickly.
 static ALONE: Mutex<()> = Mutex::new(());
 
+/// What takes a moment takes minutes on a machine that is busy with others.
+pub(super) const PATIENCE: Duration = Duration::from_secs(240);
+
 /// Where the program keeps a workshop's state.
 pub(super) const STATE: &str = ".workshop";
 
@@ -351,7 +354,7 @@ pub(super) fn eventually<T>(what: &str, look: impl Fn() -> Result<T, String>) ->
     loop {
         match look() {
             Ok(found) => return found,
-            Err(seen) if start.elapsed() > Duration::from_secs(90) => {
+            Err(seen) if start.elapsed() > PATIENCE => {
                 panic!("waited in vain until {what}: {seen}");
             }
             Err(_) => std::thread::sleep(Duration::from_millis(50)),

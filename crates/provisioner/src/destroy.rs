@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::cloud::local::{Local, LocalError};
 use crate::cloud::{CloudError, Leftover, LeftoverKind, Provider, WorkshopId};
+use crate::inventory::Inventory;
 use crate::job::{JobEvent, Reporter};
 use crate::provision::{Failure, ProvisionError, workshop_id};
 use crate::room::{Condition, Seat, room};
@@ -95,6 +96,58 @@ pub async fn destroy_label(label: WorkshopId) -> Result<Vec<Leftover>, LocalErro
     let local = Local::new(label)?;
     local.destroy_all().await?;
     local.leftovers()
+}
+
+/// Takes away all that was written on the host `word`, so that `provision` makes a fresh one of it; why it could not,
+/// if it could not.
+///
+/// # Errors
+/// No such host; another run holds the workshop; the journal cannot be written.
+pub async fn reset(
+    path: &Path,
+    word: &str,
+    inventory: &Inventory,
+    events: Option<UnboundedSender<JobEvent>>,
+) -> Result<Option<Failure>, ProvisionError> {
+    let kind = state::read(path)?.unwrap_or_default().provider;
+    Provider::check(kind)?;
+    let mut place = Workplace::open(path, "rebuild")?;
+    let provider = Provider::open(kind, workshop_id(&place), Some(inventory))?;
+    if provider.list().await?.iter().all(|host| host.name != word) {
+        return Err(ProvisionError::NoSuchHost {
+            word: word.to_owned(),
+        });
+    }
+    let (host, effect) = (word.to_owned(), Effect::Destroy);
+    place.record(Event::Intent {
+        host: host.clone(),
+        effect,
+    })?;
+    let report = Reporter::new(word, events);
+    report.doing("taking away what is on it");
+    let folder = place.folder().to_owned();
+    match provider.reset(word, &folder).await {
+        Ok(()) => {
+            place.record(Event::Done {
+                host,
+                effect,
+                address: None,
+            })?;
+            report.done("gone");
+            Ok(None)
+        }
+        Err(error) => {
+            let failure = Failure::new(&error);
+            let error = failure.line().to_owned();
+            place.record(Event::Failed {
+                host,
+                effect,
+                error,
+            })?;
+            report.failed(failure.line());
+            Ok(Some(failure))
+        }
+    }
 }
 
 /// Destroys the hosts named in `only`, or everything that carries this workshop's label.

@@ -109,7 +109,7 @@ pub async fn room(path: &Path) -> Result<Vec<Seat>, ProvisionError> {
         return Ok(vec![]);
     };
     let provider = Provider::open(state.provider, id, None)?;
-    let there = provider.list().await?;
+    let there = provider.list_with_prices().await?;
     let mut seats = seats(&state, |name| {
         there
             .iter()

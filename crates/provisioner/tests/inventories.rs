@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic as _;
-use provisioner::inventory::{Finding, Inventory, Loaded, MAX_INVENTORY, Problems, Source};
+use provisioner::inventory::{
+    Finding, Inventory, Loaded, MAX_INVENTORY, Problems, ProviderKind, Source,
+};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inventories")
@@ -67,6 +69,9 @@ fn rendered(result: &Result<Loaded, Problems>) -> String {
                 limits.pids,
             )
             .unwrap();
+            if inventory.hosts.provider == ProviderKind::Hetzner {
+                writeln!(out, "  {:?}", inventory.hosts.hetzner).unwrap();
+            }
             let guard = inventory
                 .guard
                 .map_or("off".to_owned(), |it| it.to_string());

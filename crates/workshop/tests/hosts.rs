@@ -25,6 +25,7 @@ mod hosts {
     mod grade;
     mod guard;
     mod handouts;
+    mod hetzner;
     mod instructor;
     mod inventory;
     mod killed;

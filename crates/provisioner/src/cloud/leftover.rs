@@ -30,6 +30,10 @@ pub enum LeftoverKind {
     Cgroup,
     /// A folder: the workshop's own, or a host that was half made or half removed.
     Folder,
+    /// A firewall of the provider's.
+    Firewall,
+    /// A key that the provider keeps.
+    Key,
 }
 
 impl fmt::Display for Leftover {
@@ -41,6 +45,8 @@ impl fmt::Display for Leftover {
             LeftoverKind::Link => "link",
             LeftoverKind::Cgroup => "cgroup",
             LeftoverKind::Folder => "folder",
+            LeftoverKind::Firewall => "firewall",
+            LeftoverKind::Key => "SSH key",
         };
         write!(out, "{kind} {}", self.name)
     }

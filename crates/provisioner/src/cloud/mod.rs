@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 mod endpoint;
+pub mod hetzner;
 mod leftover;
 pub mod local;
 pub mod price;
@@ -23,6 +24,16 @@ pub enum CloudError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Local(#[from] local::LocalError),
+    /// Hetzner Cloud.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Hetzner(Box<hetzner::HetznerError>),
+}
+
+impl From<hetzner::HetznerError> for CloudError {
+    fn from(error: hetzner::HetznerError) -> Self {
+        Self::Hetzner(Box::new(error))
+    }
 }
 
 /// What one workshop's hosts, links and labels carry, so that they are never taken for another's:

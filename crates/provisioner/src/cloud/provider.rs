@@ -1,5 +1,6 @@
 //! [`Provider`]: one face for all the places that hosts come from.
 
+use super::hetzner::{self, Hetzner};
 use super::local::Local;
 use super::{CloudError, Endpoint, HostSpec, HostStatus, Leftover, WorkshopId};
 use crate::cost::Tariff;
@@ -15,6 +16,8 @@ use crate::plan::BUILDER_INDEX;
 pub enum Provider {
     /// This machine.
     Local(Local),
+    /// Hetzner Cloud.
+    Hetzner(Hetzner),
 }
 
 /// What a run has to know before it makes hosts.
@@ -35,6 +38,9 @@ impl Provider {
     pub fn check(kind: ProviderKind) -> Result<(), CloudError> {
         match kind {
             ProviderKind::Local => Ok(Local::check()?),
+            ProviderKind::Hetzner => Ok(hetzner::Access::find()
+                .map(drop)
+                .map_err(hetzner::HetznerError::from)?),
         }
     }
 
@@ -45,10 +51,24 @@ impl Provider {
     pub fn open(
         kind: ProviderKind,
         workshop: WorkshopId,
-        _inventory: Option<&Inventory>,
+        inventory: Option<&Inventory>,
     ) -> Result<Self, CloudError> {
         match kind {
             ProviderKind::Local => Ok(Self::Local(Local::new(workshop)?)),
+            ProviderKind::Hetzner => {
+                let access = hetzner::Access::find().map_err(hetzner::HetznerError::from)?;
+                let settings = inventory.map(hetzner::Settings::of).unwrap_or_default();
+                Ok(Self::Hetzner(Hetzner::new(workshop, settings, access)?))
+            }
+        }
+    }
+
+    /// Whether it keeps, and shows to the host, the host key that a host is made with. Then that key is for the first
+    /// visit alone ([`hetzner::contact`]).
+    pub(crate) fn keeps_host_keys(&self) -> bool {
+        match self {
+            Self::Local(_) => false,
+            Self::Hetzner(_) => true,
         }
     }
 
@@ -57,6 +77,8 @@ impl Provider {
         match kind {
             // Addresses of a /24.
             ProviderKind::Local => BUILDER_INDEX,
+            // More than an account may have without asking, and fewer than there are words.
+            ProviderKind::Hetzner => 2000,
         }
     }
 
@@ -64,6 +86,7 @@ impl Provider {
     pub fn bills(kind: ProviderKind) -> bool {
         match kind {
             ProviderKind::Local => false,
+            ProviderKind::Hetzner => true,
         }
     }
 
@@ -71,6 +94,7 @@ impl Provider {
     pub fn isolated(&self) -> bool {
         match self {
             Self::Local(_) => true,
+            Self::Hetzner(_) => false,
         }
     }
 
@@ -83,6 +107,7 @@ impl Provider {
     pub fn shared(&self) -> &'static str {
         match self {
             Self::Local(_) => "base image",
+            Self::Hetzner(_) => "firewall",
         }
     }
 
@@ -109,16 +134,35 @@ impl Provider {
                     builder: Some(std::net::IpAddr::from(subnet.host(BUILDER_INDEX)).into()),
                 })
             }
+            Self::Hetzner(hetzner) => {
+                hetzner.prepare().await?;
+                Ok(Prepared {
+                    system: hetzner.image().to_owned(),
+                    builder: None,
+                })
+            }
         }
     }
 
-    /// What hosts made by this inventory would cost.
+    /// What hosts would cost that are made by the inventory it was opened with.
     ///
     /// # Errors
     /// The prices cannot be asked for.
-    pub async fn tariff(&self, _inventory: &Inventory) -> Result<Tariff, CloudError> {
+    pub async fn tariff(&self) -> Result<Tariff, CloudError> {
         match self {
             Self::Local(_) => Ok(Tariff::FREE),
+            Self::Hetzner(hetzner) => Ok(hetzner.tariff().await?),
+        }
+    }
+
+    /// As [`Provider::list`], with what each host costs where that can be asked for.
+    ///
+    /// # Errors
+    /// What is there cannot be found out. Prices that cannot be asked for are left out.
+    pub async fn list_with_prices(&self) -> Result<Vec<HostStatus>, CloudError> {
+        match self {
+            Self::Local(local) => Ok(local.list().await?),
+            Self::Hetzner(hetzner) => Ok(hetzner.list_with_prices().await?),
         }
     }
 
@@ -129,6 +173,7 @@ impl Provider {
     pub async fn list(&self) -> Result<Vec<HostStatus>, CloudError> {
         match self {
             Self::Local(local) => Ok(local.list().await?),
+            Self::Hetzner(hetzner) => Ok(hetzner.list().await?),
         }
     }
 
@@ -140,6 +185,7 @@ impl Provider {
     pub async fn create(&self, spec: &HostSpec) -> Result<Endpoint, CloudError> {
         match self {
             Self::Local(local) => Ok(local.create(spec).await?.into()),
+            Self::Hetzner(hetzner) => Ok(hetzner.create(spec).await?.into()),
         }
     }
 
@@ -150,6 +196,33 @@ impl Provider {
     pub async fn note(&self, name: &str) -> Result<Option<Note>, CloudError> {
         match self {
             Self::Local(local) => Ok(local.note(name).await?),
+            // The disk of a server that is off cannot be read: `wake` asks it when it runs again.
+            Self::Hetzner(_) => Ok(None),
+        }
+    }
+
+    /// Takes away all that was written on the host, so that [`Provider::create`] gives a fresh one: by installing it
+    /// anew where the provider can, by removing it elsewhere. `workplace` is the workshop's folder.
+    ///
+    /// # Errors
+    /// It could not be done.
+    pub(crate) async fn reset(
+        &self,
+        name: &str,
+        workplace: &std::path::Path,
+    ) -> Result<(), CloudError> {
+        match self {
+            Self::Local(local) => Ok(local.destroy(name).await?),
+            Self::Hetzner(hetzner) => {
+                hetzner::contact::FirstKey::of(workplace, name)
+                    .for_same_server()
+                    .map_err(|source| hetzner::HetznerError::Key {
+                        host: name.to_owned(),
+                        source,
+                    })?;
+                hetzner.rebuild(name).await?;
+                Ok(())
+            }
         }
     }
 
@@ -160,6 +233,7 @@ impl Provider {
     pub async fn destroy(&self, name: &str) -> Result<(), CloudError> {
         match self {
             Self::Local(local) => Ok(local.destroy(name).await?),
+            Self::Hetzner(hetzner) => Ok(hetzner.destroy(name).await?),
         }
     }
 
@@ -170,6 +244,7 @@ impl Provider {
     pub async fn destroy_all(&self) -> Result<(), CloudError> {
         match self {
             Self::Local(local) => Ok(local.destroy_all().await?),
+            Self::Hetzner(hetzner) => Ok(hetzner.destroy_all().await?),
         }
     }
 
@@ -180,6 +255,7 @@ impl Provider {
     pub async fn leftovers(&self) -> Result<Vec<Leftover>, CloudError> {
         match self {
             Self::Local(local) => Ok(local.leftovers()?),
+            Self::Hetzner(hetzner) => Ok(hetzner.leftovers().await?),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The fields of an inventory, as one table: what may stand where, for the reader and for the schema.
 
 use super::guard::{CPU, EGRESS, GUARD, MEMORY};
+use super::hetzner::HETZNER;
 use super::size::MAX_CPUS;
 use super::values::{MAX_PARALLEL, MAX_PIDS, MAX_SPARE, MIN_PIDS};
 
@@ -194,10 +195,13 @@ pub(crate) const HOSTS: Section = Section {
     fields: &[
         field(
             "provider",
-            Form::Word(&[(
-                "local",
-                "systemd-nspawn on this machine: for rehearsals, not a security boundary",
-            )]),
+            Form::Word(&[
+                (
+                    "local",
+                    "systemd-nspawn on this machine: for rehearsals, not a security boundary",
+                ),
+                ("hetzner", "servers that are rented from Hetzner Cloud"),
+            ]),
             "Where the hosts come from.",
         )
         .or("local"),
@@ -230,6 +234,11 @@ pub(crate) const HOSTS: Section = Section {
             "Whether hosts power themselves off after the deadline: true, but for machines one already has.",
         ),
         field("limits", Form::Section(&LIMITS), "What each host may use."),
+        field(
+            "hetzner",
+            Form::Section(&HETZNER),
+            "Servers of Hetzner Cloud.",
+        ),
     ],
 };
 
@@ -304,6 +313,7 @@ pub(crate) fn homes_of(name: &str) -> Vec<&'static str> {
         &SOURCE_PATH,
         &HOSTS,
         &LIMITS,
+        &HETZNER,
         &GUARD,
         &CPU,
         &MEMORY,

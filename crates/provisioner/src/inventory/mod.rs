@@ -4,6 +4,7 @@ mod address;
 pub mod edit;
 mod fields;
 mod guard;
+mod hetzner;
 mod insert;
 mod load;
 mod moment;
@@ -26,6 +27,7 @@ use std::path::{Path, PathBuf};
 
 pub use address::NodeAddress;
 pub use guard::{Guard, Sustained, Volume};
+pub use hetzner::Servers;
 pub use load::{Loaded, MAX_INVENTORY};
 pub use money::Money;
 pub use problem::{Finding, Problems};

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::address::NodeAddress;
 use super::fields::{BITCOIN, HOSTS, LIMITS, SOURCE_PATH, WORKSHOP};
+use super::hetzner::hetzner;
 use super::problem::Report;
 use super::read::{Fields, Text, scalar, shown};
 use super::size::{Cpus, MIN_MEMORY, Size};
@@ -271,23 +272,19 @@ pub(super) fn hosts(
 ) -> (Option<Hosts>, Provided) {
     let fields = HOSTS.read(node, place, report);
     let provider = fields.parse("provider", report, |text| {
-        const LATER: &str = "write `local`: hosts on this machine";
+        const LATER: &str = "write `local` (hosts on this machine) or `hetzner`";
         values::word(
             text,
             "a provider",
-            &[("local", ProviderKind::Local)],
             &[
-                (
-                    "hetzner",
-                    "the provider `hetzner` is not in this version yet",
-                    LATER,
-                ),
-                (
-                    "existing",
-                    "the provider `existing` is not in this version yet",
-                    LATER,
-                ),
+                ("local", ProviderKind::Local),
+                ("hetzner", ProviderKind::Hetzner),
             ],
+            &[(
+                "existing",
+                "the provider `existing` is not in this version yet",
+                LATER,
+            )],
         )
     });
     let count =
@@ -307,6 +304,18 @@ pub(super) fn hosts(
         })
     });
 
+    let servers = hetzner(
+        fields.value("hetzner"),
+        fields.key("hetzner").unwrap_or(place),
+        report,
+    );
+    if let (Some(ProviderKind::Local), Some(node)) = (provider, fields.value("hetzner")) {
+        report.remark(
+            &node.span,
+            "`hetzner` says nothing about local hosts",
+            "write `provider: hetzner` if they are to be rented",
+        );
+    }
     let place = fields.key("limits").unwrap_or(place);
     let limits = LIMITS.read(fields.value("limits"), place, report);
     let memory = limits.parse("memory", report, Size::parse);
@@ -341,6 +350,7 @@ pub(super) fn hosts(
                 pids: pids?,
                 disk,
             },
+            hetzner: servers?,
         })
     };
     (whole(), provided)

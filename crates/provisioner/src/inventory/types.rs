@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::address::NodeAddress;
 use super::guard::Guard;
+use super::hetzner::Servers;
 use super::money::Money;
 use super::size::{Cpus, Size};
 use super::values::Version;
@@ -166,13 +167,15 @@ pub struct Hosts {
     pub power_off: Option<bool>,
     /// What each may use.
     pub limits: Limits,
+    /// What servers of Hetzner Cloud are like.
+    pub hetzner: Servers,
 }
 
 impl Hosts {
     /// Whether the hosts power themselves off after the deadline.
     pub fn powers_off(&self) -> bool {
         self.power_off.unwrap_or(match self.provider {
-            ProviderKind::Local => true,
+            ProviderKind::Local | ProviderKind::Hetzner => true,
         })
     }
 }
@@ -184,12 +187,15 @@ pub enum ProviderKind {
     /// systemd-nspawn on this machine.
     #[default]
     Local,
+    /// Hetzner Cloud.
+    Hetzner,
 }
 
 impl fmt::Display for ProviderKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Local => f.pad("local"),
+            Self::Hetzner => f.pad("hetzner"),
         }
     }
 }

@@ -21,9 +21,9 @@ pub(super) struct Serving {
 }
 
 /// Why there is none, and whether a fresh builder could do better.
-struct Trouble {
-    failure: Failure,
-    is_the_hosts: bool,
+pub(super) struct Trouble {
+    pub(super) failure: Failure,
+    pub(super) is_the_hosts: bool,
 }
 
 impl From<Failure> for Trouble {
@@ -130,13 +130,7 @@ impl Run {
             .create_unreported(BUILDER, BUILDER_INDEX, action, binds)
             .await?;
         report.doing("booting");
-        let target = self.target(BUILDER, address)?;
-        let ssh = Ssh::connect_when_up(&target, self.instructor.private(), patience)
-            .await
-            .map_err(|error| Trouble {
-                is_the_hosts: error.is_gone(),
-                failure: Failure::new(&error),
-            })?;
+        let ssh = self.connect(BUILDER, address, patience).await?;
         report.doing("preparing");
         self.record(Event::Intent {
             host: BUILDER.into(),
@@ -210,10 +204,10 @@ impl Run {
             let Some(address) = address else {
                 return Ok(());
             };
-            let target = self.target(BUILDER, address)?;
-            let ssh = Ssh::connect_when_up(&target, self.instructor.private(), REBOOT)
+            let ssh = self
+                .connect(BUILDER, address, REBOOT)
                 .await
-                .map_err(|error| Failure::new(&error))?;
+                .map_err(|trouble| trouble.failure)?;
             let kept =
                 remote::keep(&ssh, &self.inputs, &serving.closure, &self.cache, &report).await;
             ssh.close().await;

@@ -6,7 +6,6 @@ use std::net::{IpAddr, SocketAddr};
 use super::{Failure, Run};
 use crate::cloud::Endpoint;
 use crate::guard::Config;
-use crate::inventory::Chain;
 use crate::nix::Closure;
 use crate::nix::builder::CACHE_PORT;
 use crate::plan::{BUILDER, PlannedHost};
@@ -78,12 +77,7 @@ impl Run {
             participant_key: person.map(|person| person.key.authorized_line()),
             deadline: inventory.workshop.deadline_text(),
             power_off: self.power_off,
-            chain: match inventory.bitcoin.chain {
-                Chain::Testnet4 => ChainParams::TESTNET4,
-                Chain::Signet => ChainParams::SIGNET,
-                Chain::Testnet3 => ChainParams::TESTNET3,
-                Chain::Regtest => ChainParams::REGTEST,
-            },
+            chain: ChainParams::of(inventory.bitcoin.chain),
             prune: inventory.bitcoin.prune,
             addnode: inventory
                 .bitcoin

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use super::builder::Serving;
+use super::builder::{Serving, Trouble};
 use super::{Failure, HostReport, Run};
+use crate::cloud::hetzner::contact::{ContactError, FirstKey, first_contact};
 use crate::cloud::{Endpoint, HostLimits, HostSpec};
 use crate::host::{Limits, Ssh, Target};
 use crate::job::Reporter;
@@ -54,7 +55,14 @@ impl Run {
         let changes = matches!(action, Action::Create | Action::Start);
         let spec = {
             let place = self.place();
-            let host_key = place.host_key(name).map_err(|error| Failure::new(&error))?;
+            // A provider that keeps the key gets one that is good for nothing but our first visit.
+            let host_key = if self.provider.keeps_host_keys() && action == Action::Create {
+                FirstKey::of(place.folder(), name)
+                    .for_new_server()
+                    .map_err(|error| Failure::new(&error))?
+            } else {
+                place.host_key(name).map_err(|error| Failure::new(&error))?
+            };
             HostSpec {
                 name: name.to_owned(),
                 index,
@@ -131,12 +139,25 @@ impl Run {
         })
     }
 
-    pub(super) fn target(&self, name: &str, address: Endpoint) -> Result<Target, Failure> {
-        let host_key = self
-            .place()
-            .host_key(name)
-            .map_err(|error| Failure::new(&error))?;
-        Ok(Target::root(name, address, host_key.public()))
+    /// Connects to the host; at the first visit its own key takes the place of the one that the provider knows.
+    pub(super) async fn connect(
+        &self,
+        name: &str,
+        address: Endpoint,
+        patience: Duration,
+    ) -> Result<Ssh, Trouble> {
+        let (first, own) = {
+            let place = self.place();
+            let own = place.host_key(name).map_err(|error| Failure::new(&error))?;
+            (FirstKey::of(place.folder(), name), own)
+        };
+        let target = Target::root(name, address, own.public());
+        first_contact(&target, &first, &own, self.instructor.private(), patience)
+            .await
+            .map_err(|error| Trouble {
+                is_the_hosts: matches!(&error, ContactError::Ssh(error) if error.is_gone()),
+                failure: Failure::new(&error),
+            })
     }
 
     pub(super) async fn configure(
@@ -191,13 +212,10 @@ impl Run {
             BOOT
         };
         let attempt = async {
-            let ssh = Ssh::connect_when_up(
-                &self.target(name, address)?,
-                self.instructor.private(),
-                patience,
-            )
-            .await
-            .map_err(|error| Failure::new(&error))?;
+            let ssh = self
+                .connect(name, address, patience)
+                .await
+                .map_err(|trouble| trouble.failure)?;
             let mut serving = None;
             // Where a builder's address is known only once there is one, what the hosts are told hangs on it.
             let moves = self.prepared.builder.is_none() && !self.builder_runs;

@@ -85,9 +85,10 @@ pub async fn provision(
     let there = provider.list().await?;
     let mut hosts = plan(&inventory, place.state(), &there)?;
     if let Some(limit) = &inventory.hosts.spend_limit {
-        let tariff = provider.tariff(&inventory).await?;
+        let tariff = provider.tariff().await?;
         let deadline = inventory.workshop.deadline.as_ref();
         let deadline = deadline.map(jiff::ZonedDateTime::timestamp);
+        let there = provider.list_with_prices().await?;
         Forecast::new(&hosts, &there, &tariff, now, deadline).within(limit)?;
     }
     hosts.retain(|host| host.action != Action::Keep);

@@ -17,6 +17,7 @@ use serde::Serialize;
 pub(crate) use access::sshd;
 pub(crate) use system::packages;
 
+use crate::inventory::Chain;
 use crate::nix::Closure;
 use crate::step::Step;
 
@@ -85,6 +86,16 @@ pub struct ChainParams {
 }
 
 impl ChainParams {
+    /// Those of a chain of the inventory.
+    pub fn of(chain: Chain) -> Self {
+        match chain {
+            Chain::Testnet4 => Self::TESTNET4,
+            Chain::Signet => Self::SIGNET,
+            Chain::Testnet3 => Self::TESTNET3,
+            Chain::Regtest => Self::REGTEST,
+        }
+    }
+
     /// testnet4 (BIP 94).
     pub const TESTNET4: Self = Self {
         name: "testnet4",

@@ -15,6 +15,16 @@ pub(crate) struct InventoryArgs {
     /// The inventory; the workshop's state lies in `.workshop/` beside it.
     #[arg(long, value_name = "FILE", default_value = "inventory.yaml")]
     pub(crate) inventory: PathBuf,
+
+    /// Where the token for Hetzner Cloud is: a file with nothing else in it, or `-` for standard input. Without it:
+    /// HCLOUD_TOKEN, then the context of the hcloud command line. Never the token itself: others see a command line.
+    #[arg(long, value_name = "FILE", value_parser = token_file)]
+    hcloud_token_file: Option<()>,
+}
+
+/// Read at once, and never kept beside its one place: whatever is parsed may be printed.
+fn token_file(path: &str) -> Result<(), provisioner::cloud::hetzner::TokenError> {
+    provisioner::cloud::hetzner::use_token_file(std::path::Path::new(path))
 }
 
 impl InventoryArgs {

@@ -110,8 +110,8 @@ fn forecast(args: &Args, inventory: &Inventory, now: Timestamp) -> miette::Resul
         Ok(id) => {
             let provider = Provider::open(state.provider, id, Some(inventory))?;
             instructor::block_on(async {
-                let there = provider.list().await?;
-                Ok::<_, provisioner::cloud::CloudError>((there, provider.tariff(inventory).await?))
+                let there = provider.list_with_prices().await?;
+                Ok::<_, provisioner::cloud::CloudError>((there, provider.tariff().await?))
             })??
         }
         Err(_) => (vec![], first_tariff(inventory)?),
@@ -131,7 +131,7 @@ fn first_tariff(inventory: &Inventory) -> miette::Result<Tariff> {
     // Only prices are asked for, so the label is nobody's.
     let nobody = "00000000".parse().into_diagnostic()?;
     let provider = Provider::open(kind, nobody, Some(inventory))?;
-    Ok(instructor::block_on(provider.tariff(inventory))??)
+    Ok(instructor::block_on(provider.tariff())??)
 }
 
 fn text(forecast: &Forecast, totals: &[Total], inventory: &Inventory) -> String {

@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
-use provisioner::destroy::{destroy, doomed};
+use provisioner::destroy::{doomed, reset};
 use provisioner::inventory::Inventory;
 use provisioner::plan::{Action, plan};
 use provisioner::room::Seat;
@@ -82,7 +82,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
                 args.word
             ));
         }
-        Some(seat) => take_down(seat, &args, output)?,
+        Some(seat) => take_down(seat, &inventory, &args, output)?,
     }
     let options = provisioner::Options {
         only: vec![args.word.clone()],
@@ -112,7 +112,12 @@ fn wanted(inventory: &Inventory, args: &Args) -> miette::Result<()> {
     }
 }
 
-fn take_down(seat: Seat, args: &Args, output: &Output) -> miette::Result<()> {
+fn take_down(
+    seat: Seat,
+    inventory: &Inventory,
+    args: &Args,
+    output: &Output,
+) -> miette::Result<()> {
     let path = &args.inventory.inventory;
     if !args.yes {
         output.remark(format_args!(
@@ -130,18 +135,18 @@ fn take_down(seat: Seat, args: &Args, output: &Output) -> miette::Result<()> {
         let question = format!("Type its word, {}, to go on:", args.word);
         teardown::ask(&question, &args.word, "the host's word", output)?;
     }
-    let only = vec![args.word.clone()];
-    let destroyed = instructor::block_on(async {
+    let failed = instructor::block_on(async {
         let (events, progress) = Progress::start(*output);
-        let destroyed = destroy(path, &only, Some(events)).await;
+        let failed = reset(path, &args.word, inventory, Some(events)).await;
         progress.end().await;
-        destroyed
+        failed
     })??;
-    match destroyed.failed.into_iter().next() {
+    match failed {
         None => Ok(()),
-        Some((word, failure)) => Err(miette::miette!(
+        Some(failure) => Err(miette::miette!(
             help = "run `workshop rebuild` again to go on",
-            "{word} could not be removed: {}",
+            "{} could not be removed: {}",
+            args.word,
             failure.message
         )),
     }

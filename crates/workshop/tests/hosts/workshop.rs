@@ -36,6 +36,8 @@ pub(super) struct Inventory {
     /// Names, and the key file of each.
     pub(super) people: Vec<(&'static str, &'static str)>,
     pub(super) memory_mib: u64,
+    /// As in the inventory, with what follows it there.
+    pub(super) provider: String,
     pub(super) chain: &'static str,
     /// The section `guard` in YAML's flow style; empty is the defaults.
     pub(super) guard: String,
@@ -48,6 +50,7 @@ impl Inventory {
         Self {
             people: people.to_vec(),
             memory_mib: 1024,
+            provider: "local".to_owned(),
             chain: "regtest",
             guard: String::new(),
             deadline: String::new(),
@@ -160,6 +163,8 @@ pub(super) struct Workshop {
     before: Footprint,
     // Last: who waits for the machine begins when all of this one is gone.
     _machine: Machine,
+    /// Variables of every run of the program.
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Workshop {
@@ -185,6 +190,7 @@ impl Workshop {
             folder: tempfile::tempdir().unwrap(),
             before: Footprint::of_the_machine(),
             _machine: machine,
+            variables: vec![],
         };
         workshop.write(inventory);
         workshop
@@ -209,10 +215,14 @@ impl Workshop {
         let mut text = format!(
             "workshop: {{name: End to end, deadline: {}}}\n\
              bitcoin: {{source: crate, chain: {}}}\n\
-             hosts: {{provider: local, limits: {{memory: {}MiB, cpus: 2, pids: 1000}}}}\n\
+             hosts: {{provider: {}, limits: {{memory: {}MiB, cpus: 2, pids: 1000}}}}\n\
              guard: {}\n\
              participants:\n",
-            inventory.deadline, inventory.chain, inventory.memory_mib, inventory.guard
+            inventory.deadline,
+            inventory.chain,
+            inventory.provider,
+            inventory.memory_mib,
+            inventory.guard
         );
         for (name, key) in &inventory.people {
             self.key(key);
@@ -237,11 +247,18 @@ impl Workshop {
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
         command.args(arguments).current_dir(self.path());
+        let variables = self.variables.iter();
+        command.envs(variables.map(|(name, value)| (*name, value)));
         command
     }
 
     pub(super) fn run(&self, arguments: &[&str]) -> Ran {
         run(&mut self.command(arguments))
+    }
+
+    /// Every run from now on has this variable.
+    pub(super) fn set(&mut self, name: &'static str, value: String) {
+        self.variables.push((name, value));
     }
 
     pub(super) fn start(&self, arguments: &[&str]) -> Running {

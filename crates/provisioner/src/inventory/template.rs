@@ -22,7 +22,7 @@ bitcoin:
   addnode: []          # nodes to connect to beside the workshop's own: [node.example.org, 192.0.2.7:48333]
 
 hosts:
-  provider: local      # systemd-nspawn on this machine: for rehearsals, not a security boundary
+  provider: local      # local: systemd-nspawn on this machine, for rehearsals | hetzner: rented servers
   spare: 0             # ready hosts for people who walk in
   parallel: 8          # hosts worked on side by side
   # spend_limit: 25 EUR   # the most that rented hosts may cost until the deadline, tax included
@@ -32,6 +32,12 @@ hosts:
     cpus: 2
     pids: 2048
     # disk: 20GiB
+  # hetzner:           # what is tried first stands first
+  #   server_types: [cpx31, cx32]
+  #   locations: [fsn1, nbg1]
+  #   image: debian-13
+  #   builder_type: cpx51
+  #   ssh_from: [192.0.2.0/24]   # everybody, without it
 
 guard:                 # what no host does for long: it warns on all terminals, stops what is to blame, powers off
   cpu: {percent: 90, for: 2h}        # of all processors, on average; `off` for each, or `guard: off`
@@ -52,6 +58,7 @@ mod tests {
 
     use super::super::fields::{BITCOIN, HOSTS, LIMITS, PARTICIPANT, WORKSHOP};
     use super::super::guard::{CPU, EGRESS, GUARD, MEMORY};
+    use super::super::hetzner::HETZNER;
     use super::super::types::Inventory;
     use super::*;
 
@@ -82,6 +89,7 @@ mod tests {
             BITCOIN,
             HOSTS,
             LIMITS,
+            HETZNER,
             GUARD,
             CPU,
             MEMORY,

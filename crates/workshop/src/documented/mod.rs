@@ -10,12 +10,13 @@ use clap::error::ErrorKind;
 use self::code::code;
 use crate::cli::Cli;
 
-const DOCUMENTS: [(&str, &str); 6] = [
+const DOCUMENTS: [(&str, &str); 7] = [
     ("README.md", include_str!("../../../../README.md")),
     (
         "instructor.md",
         include_str!("../../../../docs/instructor.md"),
     ),
+    ("clouds.md", include_str!("../../../../docs/clouds.md")),
     (
         "participant.md",
         include_str!("../../../../docs/participant.md"),

@@ -20,6 +20,9 @@ use crate::sheet::{self, Sheet};
 /// than a hundred. To look through what it keeps takes a fifth of a card's time, so not after each.
 const FORGET: usize = 32;
 
+/// Cards of one file. A document is in memory as a whole, a megabyte a card, so a large room gets several.
+const CARDS_OF_A_FILE: usize = 100;
+
 /// A handout could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SetError {
@@ -188,7 +191,17 @@ pub fn set(mut request: Request, folder: &Path) -> Result<Reply, SetError> {
     if request.whole {
         make(Document::Table, "table.pdf".to_owned())?;
         make(Document::Tasks, "tasks.pdf".to_owned())?;
-        make(Document::Cards(&cards), "cards.pdf".to_owned())?;
+        let parts = cards.chunks(CARDS_OF_A_FILE);
+        let alone = parts.len() <= 1;
+        for (at, part) in parts.enumerate() {
+            let name = match alone {
+                true => "cards.pdf".to_owned(),
+                false => format!("cards-{}.pdf", at + 1),
+            };
+            make(Document::Cards(part), name)?;
+            // What it needed is as large as itself, and no other document has use for it.
+            comemo::evict(0);
+        }
     }
     if !cards.is_empty() {
         // The folder itself is not made: whoever asked may be gone, and have taken it along.
@@ -354,6 +367,27 @@ mod tests {
             let all = pages(&request, Document::Cards(&request.data.cards)).unwrap();
             assert_eq!(all, names.len() + 1);
         }
+    }
+
+    #[test]
+    fn a_large_room_has_its_cards_in_several_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut request = request(&["Ada"; CARDS_OF_A_FILE], Paper::A4);
+        // And the spare.
+        assert_eq!(request.data.cards.len(), CARDS_OF_A_FILE + 1);
+        let last = request.data.cards.split_off(CARDS_OF_A_FILE);
+        let reply = set(request.clone(), folder.path()).unwrap();
+        let Reply::Made { written, .. } = reply else {
+            panic!("{reply:?}")
+        };
+        assert!(written.contains(&"cards.pdf".to_owned()));
+        request.data.cards.extend(last);
+        let Reply::Made { written, .. } = set(request, folder.path()).unwrap() else {
+            panic!()
+        };
+        let of_all = written.iter().filter(|name| name.starts_with("cards"));
+        let of_all: Vec<_> = of_all.filter(|name| !name.contains('/')).collect();
+        assert_eq!(of_all, ["cards-1.pdf", "cards-2.pdf"]);
     }
 
     #[test]

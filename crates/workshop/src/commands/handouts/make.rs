@@ -67,8 +67,10 @@ pub(super) fn make(
         }
     }
     let seats = &renderer.room().seats;
+    let pdf_made = formats.contains(&Format::Pdf) && not_made.is_none();
     let outdated = |name: &str| {
-        whole && is_card(name) && seats.iter().all(|seat| !is_card_of(name, &seat.word))
+        let gone = is_card(name) && seats.iter().all(|seat| !is_card_of(name, &seat.word));
+        whole && (gone || pdf_made && is_file_of_cards(name))
     };
     let (written, removed) = folder
         .commit(outdated)
@@ -109,6 +111,16 @@ fn write(
     out.flush().into_diagnostic()
 }
 
+/// Whether a file holds the PDF cards of a room, or a part of them: a room that grows or shrinks has other files.
+pub(super) fn is_file_of_cards(name: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let part = |name: &str| name.strip_prefix('-').is_some_and(digits);
+    let between = name
+        .strip_prefix("cards")
+        .and_then(|rest| rest.strip_suffix(".pdf"));
+    between.is_some_and(|between| between.is_empty() || part(between))
+}
+
 /// Whether a file is one of our single cards: nothing else that lies there is ever taken away.
 fn is_card(name: &str) -> bool {
     card(name).is_some_and(|word| {
@@ -129,6 +141,23 @@ fn card(name: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_of_cards_are_known_by_their_names() {
+        for name in ["cards.pdf", "cards-1.pdf", "cards-20.pdf"] {
+            assert!(is_file_of_cards(name), "{name}");
+        }
+        for name in [
+            "cards-.pdf",
+            "cards-1a.pdf",
+            "cards/1.pdf",
+            "mycards.pdf",
+            "cards-1.html",
+            "tasks.pdf",
+        ] {
+            assert!(!is_file_of_cards(name), "{name}");
+        }
+    }
 
     #[test]
     fn only_single_cards_of_ours_may_go() {

@@ -142,8 +142,12 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
         output.remark(remark);
     }
     for name in &made.removed {
+        let why = match make::is_file_of_cards(name) {
+            true => "the cards are in other files now",
+            false => "nobody of the inventory has that host any more",
+        };
         output.remark(format_args!(
-            "removed {}: nobody of the inventory has that host any more",
+            "removed {}: {why}",
             folder.join(name).display()
         ));
     }

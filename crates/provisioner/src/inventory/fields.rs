@@ -231,7 +231,7 @@ pub(crate) const HOSTS: Section = Section {
         field(
             "power_off",
             Form::Flag,
-            "Whether hosts power themselves off after the deadline: true, but for machines one already has.",
+            "Whether hosts power themselves off after the deadline: true when it is missing.",
         ),
         field("limits", Form::Section(&LIMITS), "What each host may use."),
         field(

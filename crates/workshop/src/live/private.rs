@@ -72,7 +72,15 @@ mod tests {
         let path = copy.path().to_owned();
         let inode = |path: &Path| std::fs::metadata(path).unwrap().ino();
         assert_ne!(inode(&path), inode(original));
-        let status = std::process::Command::new(&path).status().unwrap();
+        // A child that another test starts just now holds the file open for writing until it has become its program.
+        let status = loop {
+            match std::process::Command::new(&path).status() {
+                Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                }
+                ran => break ran.unwrap(),
+            }
+        };
         assert!(status.success());
         drop(copy);
         assert!(!path.exists());

@@ -11,7 +11,7 @@ use crate::cloud::{CloudError, Leftover, LeftoverKind, Provider, WorkshopId};
 use crate::inventory::Inventory;
 use crate::job::{JobEvent, Reporter};
 use crate::provision::{Failure, ProvisionError, workshop_id};
-use crate::room::{Condition, Seat, room};
+use crate::room::{Condition, Seat, look};
 use crate::state::{self, Effect, Event, Role, Workplace};
 
 /// What a teardown came to.
@@ -35,28 +35,25 @@ const UNKNOWN: &str = "not in the state";
 /// # Errors
 /// A name that no host has; the state, or what runs on this machine, cannot be read.
 pub async fn doomed(path: &Path, only: &[String]) -> Result<Vec<Seat>, ProvisionError> {
-    let mut seats = room(path).await?;
+    let (mut seats, there) = look(path, false).await?;
     seats.retain(|seat| seat.condition != Condition::Absent);
-    let state = state::read(path)?.unwrap_or_default();
-    if let Ok(id) = state.id.parse() {
-        for host in Provider::open(state.provider, id, None)?.list().await? {
-            if seats.iter().all(|seat| seat.word != host.name) {
-                seats.push(Seat {
-                    word: host.name,
-                    role: Role::Participant,
-                    identity: UNKNOWN.into(),
-                    address: Some(host.address),
-                    condition: if host.running {
-                        Condition::Unfinished
-                    } else {
-                        Condition::Stopped
-                    },
-                    unfinished: None,
-                    failure: None,
-                    powered_off: None,
-                    spent: None,
-                });
-            }
+    for host in there {
+        if seats.iter().all(|seat| seat.word != host.name) {
+            seats.push(Seat {
+                word: host.name,
+                role: Role::Participant,
+                identity: UNKNOWN.into(),
+                address: Some(host.address),
+                condition: if host.running {
+                    Condition::Unfinished
+                } else {
+                    Condition::Stopped
+                },
+                unfinished: None,
+                failure: None,
+                powered_off: None,
+                spent: None,
+            });
         }
     }
     if let Some(word) = only

@@ -102,14 +102,34 @@ pub fn spent_in_all(seats: &[Seat]) -> Vec<String> {
 /// # Errors
 /// The state, or what runs on this machine, cannot be read.
 pub async fn room(path: &Path) -> Result<Vec<Seat>, ProvisionError> {
+    Ok(look(path, false).await?.0)
+}
+
+/// As [`room`], with what each host has cost. Prices are asked for, so this is for whoever shows them.
+///
+/// # Errors
+/// As [`room`]'s.
+pub async fn room_with_costs(path: &Path) -> Result<Vec<Seat>, ProvisionError> {
+    Ok(look(path, true).await?.0)
+}
+
+/// The seats, and the hosts that they were made of.
+pub(crate) async fn look(
+    path: &Path,
+    costs: bool,
+) -> Result<(Vec<Seat>, Vec<HostStatus>), ProvisionError> {
     let Some(state) = state::read(path)? else {
-        return Ok(vec![]);
+        return Ok((vec![], vec![]));
     };
     let Ok(id) = state.id.parse() else {
-        return Ok(vec![]);
+        return Ok((vec![], vec![]));
     };
     let provider = Provider::open(state.provider, id, None)?;
-    let there = provider.list_with_prices().await?;
+    let there = if costs {
+        provider.list_with_prices().await?
+    } else {
+        provider.list().await?
+    };
     let mut seats = seats(&state, |name| {
         there
             .iter()
@@ -124,7 +144,7 @@ pub async fn room(path: &Path) -> Result<Vec<Seat>, ProvisionError> {
             seat.powered_off = provider.note(&seat.word).await?;
         }
     }
-    Ok(seats)
+    Ok((seats, there))
 }
 
 /// The seats that `only` names, or all but the builder's; nobody works there.

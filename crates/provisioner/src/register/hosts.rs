@@ -207,8 +207,6 @@ async fn serve(
     }
     let options = Options {
         only,
-        parallel: None,
-        after_deadline: false,
         events: wishes.jobs.clone(),
         ..Options::default()
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use exercises::TASKS;
 use exercises::progress::Stage;
-use provisioner::room::{Condition, Seat, Spent, room, spent_in_all};
+use provisioner::room::{Condition, Seat, Spent, room_with_costs, spent_in_all};
 use provisioner::state::Role;
 use provisioner::visit::{Visits, visit};
 use serde::Serialize;
@@ -108,7 +108,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
 
 async fn look(args: &Args) -> std::result::Result<Vec<Host>, provisioner::ProvisionError> {
     let path = &args.inventory.inventory;
-    let seats = room(path).await?;
+    let seats = room_with_costs(path).await?;
     let asked = seats.iter().filter(|seat| {
         seat.role != Role::Builder
             && matches!(seat.condition, Condition::Verified | Condition::Unfinished)

@@ -117,7 +117,7 @@ pub async fn wake(
     let parallel = inventory.hosts.parallel.max(1);
     let room = Arc::new(Waking {
         provider,
-        limits: limits(inventory),
+        limits: HostLimits::of(&inventory.hosts.limits),
         instructor,
         place: Mutex::new(place),
         gate: Semaphore::new(parallel),
@@ -136,15 +136,6 @@ pub async fn wake(
     }
     woken.sort_by_key(|(order, _)| *order);
     Ok(woken.into_iter().map(|(_, woken)| woken).collect())
-}
-
-fn limits(inventory: &Inventory) -> HostLimits {
-    let limits = &inventory.hosts.limits;
-    HostLimits {
-        memory_bytes: Some(limits.memory.as_bytes()),
-        cpus: Some(f64::from(limits.cpus.as_millis()) / 1000.0),
-        pids: Some(limits.pids),
-    }
 }
 
 struct Job {

@@ -150,6 +150,17 @@ pub struct HostLimits {
     pub pids: Option<u64>,
 }
 
+impl HostLimits {
+    /// What the inventory gives each participant's host.
+    pub(crate) fn of(limits: &crate::inventory::Limits) -> Self {
+        Self {
+            memory_bytes: Some(limits.memory.as_bytes()),
+            cpus: Some(f64::from(limits.cpus.as_millis()) / 1000.0),
+            pids: Some(limits.pids),
+        }
+    }
+}
+
 /// A host that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostStatus {

@@ -51,7 +51,6 @@ impl Run {
         action: Action,
         binds: Vec<(std::path::PathBuf, std::path::PathBuf)>,
     ) -> Result<Endpoint, Failure> {
-        let limits = &self.inventory.hosts.limits;
         let changes = matches!(action, Action::Create | Action::Start);
         let spec = {
             let place = self.place();
@@ -75,11 +74,7 @@ impl Run {
                 limits: if name == BUILDER {
                     HostLimits::default()
                 } else {
-                    HostLimits {
-                        memory_bytes: Some(limits.memory.as_bytes()),
-                        cpus: Some(f64::from(limits.cpus.as_millis()) / 1000.0),
-                        pids: Some(limits.pids),
-                    }
+                    HostLimits::of(&self.inventory.hosts.limits)
                 },
                 binds,
             }

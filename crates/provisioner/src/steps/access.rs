@@ -61,24 +61,45 @@ pub(super) fn sudo() -> Step {
     )
 }
 
-/// Keys only, and no penalties.
-pub(crate) fn sshd() -> Step {
-    let content = "\
+/// Keys only. The penalties are a file of their own: sshd refuses a configuration with a word that it does not know.
+pub(crate) const SSHD_CONF: &str = "\
 # Keys only. The first value that sshd reads counts, so this file's name begins with a low number.
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
-# A room is behind one address: whoever tries the wrong key must not shut out everybody else.
-PerSourcePenalties no
 ";
+
+/// Keys only, and no penalties where sshd has them (OpenSSH 9.8; Debian 12 and Ubuntu 24.04 have older ones).
+pub(crate) fn sshd() -> Step {
+    let with = |body| {
+        let mut script = Script::default().with(
+            "penalties",
+            "/etc/ssh/sshd_config.d/11-workshop-penalties.conf",
+        );
+        script.push(body);
+        script
+    };
+    // Of each option sshd has the name in its program, in lower case. Where the file is, nothing is read.
+    let fact = r#"[ -e "$penalties" ] || ! grep -q persourcepenalties "$(command -v sshd)""#;
+    // A configuration that sshd does not accept must not lock everybody out.
+    let change = r##"
+if grep -q persourcepenalties "$(command -v sshd)"; then
+  {
+    echo "# A room is behind one address: whoever tries the wrong key must not shut out everybody else."
+    echo "PerSourcePenalties no"
+  } > "$penalties.workshop-new"
+  mv -fT "$penalties.workshop-new" "$penalties"
+fi
+sshd -t
+systemctl reload ssh
+"##;
     Step {
         id: "sshd",
         files: vec![HostFile::public(
             "/etc/ssh/sshd_config.d/10-workshop.conf",
-            content,
+            SSHD_CONF,
         )],
-        fact: Script::new("true"),
-        // A configuration that sshd does not accept must not lock everybody out.
-        change: Script::new("sshd -t\nsystemctl reload ssh"),
+        fact: with(fact),
+        change: with(change),
     }
 }

@@ -14,8 +14,8 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
-pub(crate) use access::sshd;
-pub(crate) use system::packages;
+pub(crate) use access::{SSHD_CONF, sshd};
+pub(crate) use system::{SET_HOSTNAME, packages};
 
 use crate::inventory::Chain;
 use crate::nix::Closure;

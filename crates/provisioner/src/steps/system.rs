@@ -4,6 +4,14 @@ use super::{HostContext, PROFILE, TREE, render};
 use crate::host::Script;
 use crate::step::{HostFile, Step};
 
+/// Calls the machine `$word`, in the root `$r`.
+pub(crate) const SET_HOSTNAME: &str = r#"
+echo "$word" > "$r/etc/hostname"
+hostname "$word"
+sed -i '/^127\.0\.1\.1[[:space:]]/d' "$r/etc/hosts"
+printf '127.0.1.1 %s\n' "$word" >> "$r/etc/hosts"
+"#;
+
 pub(super) fn hostname(context: &HostContext) -> Step {
     let fact = r#"
 read -r kernel < /proc/sys/kernel/hostname; read -r file < /etc/hostname
@@ -11,14 +19,8 @@ echo "called $kernel (kernel) and $file (/etc/hostname)"
 # Without a name in /etc/hosts every look-up of the host's own name waits for DNS.
 [ "$kernel $file" = "$word $word" ] && grep -qE "^127\.0\.1\.1[[:space:]]+$word( |$)" /etc/hosts
 "#;
-    let change = r#"
-echo "$word" > /etc/hostname
-hostname "$word"
-sed -i '/^127\.0\.1\.1[[:space:]]/d' /etc/hosts
-printf '127.0.1.1 %s\n' "$word" >> /etc/hosts
-"#;
     let with = |body| {
-        let mut script = Script::default().with("word", &context.word);
+        let mut script = Script::default().with("r", "").with("word", &context.word);
         script.push(body);
         script
     };
@@ -26,7 +28,7 @@ printf '127.0.1.1 %s\n' "$word" >> /etc/hosts
         id: "hostname",
         files: vec![],
         fact: with(fact),
-        change: with(change),
+        change: with(SET_HOSTNAME),
     }
 }
 

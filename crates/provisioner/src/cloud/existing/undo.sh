@@ -1,0 +1,300 @@
+# Gives the machine back. Set in front: label. Participants were root here: links, attributes, mounts and processes may
+# be anything, so nothing is followed out of what is removed, and at the end we look instead of believing. It goes on
+# after what fails; what is left is told, and then root's way in and the mark stay, so that it can be run again.
+
+left() { printf '@left %s\n' "$*"; lefts=yes; }
+note() { printf '@note %s\n' "$*"; }
+absent() { [ -z "$lost" ] && grep -qxF -- "$1" "$before/absent"; }
+
+# real_path PATH: where it is, or nothing where its folder is not the one that we know.
+real_path() {
+  folder=$(readlink -m -- "$r${1%/*}")
+  was=$(sed -n "s|^${1%/*} ||p" "$before/folders" 2>/dev/null | head -n 1)
+  if [ -n "$was" ] && [ "$was" != "$folder" ]; then return 1; fi
+  printf '%s/%s\n' "$folder" "${1##*/}"
+}
+
+# What is mounted there, innermost first, as the kernel writes it: a blank is \040.
+mounted() { awk -v p="$1" '$5 == p || index($5, p "/") == 1 { print $5 }' /proc/self/mountinfo | tac; }
+
+unmount() {
+  mounted "$1" | while read -r point; do umount -l -- "$(printf '%b' "$point")"; done
+  [ -z "$(mounted "$1")" ]
+}
+
+# A file that cannot be changed (chattr(1)) is made one that can.
+loosen() { chattr -f -R -i -a -- "$1" 2>/dev/null || true; }
+
+# remove PATH: the thing itself. rm never follows a link, and nothing that is mounted there is emptied.
+remove() {
+  exists "$r$1" || return 0
+  if ! real=$(real_path "$1"); then
+    left "$1: ${1%/*} is not the folder that it was; look where it leads to, and put it right"
+    return 0
+  fi
+  if ! unmount "$real"; then
+    left "$1: something is mounted there"
+    return 0
+  fi
+  rm -rf --one-file-system --preserve-root=all -- "$real" 2>/dev/null && return 0
+  loosen "$real"
+  rm -rf --one-file-system --preserve-root=all -- "$real"
+}
+
+# restore PATH: as it was kept, or not there if it was not.
+restore() {
+  if [ -n "$lost" ]; then
+    exists "$r$1" && note "$1 stays as it is: what it was before is not known any more"
+    return 0
+  fi
+  kept=$before/files$1
+  if ! exists "$kept"; then
+    exists "$before/brought$1" || { remove "$1"; return 0; }
+    kept=$before/brought$1
+  fi
+  if ! real=$(real_path "$1"); then
+    left "$1: ${1%/*} is not the folder that it was; look where it leads to, and put it right"
+    return 0
+  fi
+  if same "$kept" "$real"; then return 0; fi
+  mkdir -p -m 755 -- "${real%/*}"
+  unmount "$real"
+  loosen "$real"
+  [ ! -d "$real" ] || [ -L "$real" ] || rm -rf --one-file-system --preserve-root=all -- "$real"
+  rm -f -- "$real.workshop-new"
+  cp -a -- "$kept" "$real.workshop-new" && mv -fT -- "$real.workshop-new" "$real"
+  same "$kept" "$real" || left "$1 could not be made what it was"
+}
+
+same() {
+  [ "$(stat -c '%f %u %g' -- "$1" 2>/dev/null)" = "$(stat -c '%f %u %g' -- "$2" 2>/dev/null)" ] || return 1
+  if [ -L "$1" ]; then [ "$(readlink -- "$1")" = "$(readlink -- "$2")" ]; else cmp -s -- "$1" "$2"; fi
+}
+
+stop_units() {
+  # No node is waited for that writes its caches: they are about to be removed.
+  for unit in $units; do
+    systemctl --no-block stop "$unit"
+    systemctl kill --signal=KILL "$unit"
+  done
+  for unit in $units; do
+    timeout 90 systemctl stop "$unit"
+    systemctl disable -q "$unit"
+  done
+} >/dev/null 2>&1
+
+remove_units() {
+  for unit in $units; do
+    remove "/etc/systemd/system/$unit"
+    remove "/etc/systemd/system/$unit.d"
+    for link in "$r"/etc/systemd/system/*.wants/"$unit" "$r"/etc/systemd/system/*.requires/"$unit"; do
+      [ ! -L "$link" ] || rm -f -- "$link"
+    done
+  done
+  systemctl daemon-reload
+  # shellcheck disable=SC2086
+  systemctl reset-failed $units
+} >/dev/null 2>&1
+
+# The uid of an account, if it is its own: one that was made another name of root would have us kill everything.
+uid_of() {
+  uid=$(awk -F: -v name="$1" '$1 == name { print $3; exit }' "$r/etc/passwd")
+  case $uid in '' | *[!0-9]*) return 1 ;; esac
+  [ "$uid" -ge 100 ] && [ "$(awk -F: -v uid="$uid" '$3 == uid' "$r/etc/passwd" | wc -l)" = 1 ] && echo "$uid"
+}
+
+# Processes that work in what is about to be removed, whoever they run as; not those that we were started by.
+inside() {
+  ancestors=" $$ "
+  pid=$$
+  while [ "$pid" -gt 1 ]; do
+    pid=$(awk '$1 == "PPid:" { print $2 }' "/proc/$pid/status" 2>/dev/null) || break
+    ancestors="$ancestors${pid:-1} "
+  done
+  for entry in /proc/[0-9]*; do
+    pid=${entry#/proc/}
+    case $ancestors in *" $pid "*) continue ;; esac
+    for link in exe cwd root; do
+      case $(readlink "$entry/$link" 2>/dev/null) in
+        "$r"/home/workshop | "$r"/home/workshop/* | "$r"/var/lib/workshop/*) echo "$pid"; break ;;
+      esac
+    done
+  done
+}
+
+stop_processes() {
+  for account in $accounts; do
+    uid=$(uid_of "$account") || continue
+    loginctl disable-linger "$account"
+    systemctl kill --signal=KILL "user-$uid.slice"
+    for _ in 1 2 3; do
+      pkill -KILL -u "$uid"
+      pkill -KILL -U "$uid" || break
+      sleep 0.2
+    done
+    timeout 30 systemctl stop "user@$uid.service" "user-runtime-dir@$uid.service"
+  done
+  for pid in $(inside); do kill -KILL "$pid"; done
+} >/dev/null 2>&1
+
+remove_accounts() {
+  for file in passwd shadow group gshadow subuid subgid; do loosen "$r/etc/$file"; done
+  for account in $accounts; do
+    if grep -q "^$account:" "$r/etc/passwd"; then userdel -f "$account"; fi
+  done
+  for account in $accounts; do
+    if grep -q "^$account:" "$r/etc/group"; then groupdel "$account"; fi
+  done
+} >/dev/null 2>&1
+
+# What our profile refers to, before it goes; kept, so that a second run knows it too.
+note_closure() {
+  command -v nix-store >/dev/null || return 0
+  for link in "$r/nix/var/nix/profiles/workshop" "$r"/nix/var/nix/profiles/workshop-*-link; do
+    [ ! -L "$link" ] || nix-store --query --requisites -- "$(readlink -f -- "$link")"
+  done >> "$before/closure" 2>/dev/null
+  for link in "$r"/nix/var/nix/profiles/workshop-*-link; do
+    [ ! -L "$link" ] || rm -f -- "$link"
+  done
+}
+
+# Gigabytes. Where Nix was used before, only what our profile referred to; else everything that nobody refers to.
+collect_garbage() {
+  [ -s "$before/closure" ] && command -v nix-store >/dev/null || return 0
+  if absent /nix; then
+    nix-collect-garbage
+  else
+    # What refers to others comes after them in this list.
+    tac "$before/closure" | while read -r path; do
+      [ ! -e "$path" ] || nix-store --delete -- "$path"
+    done
+  fi
+} >/dev/null 2>&1 9>&-
+
+# Links to kernel headers that were not there before and that no package has.
+remove_headers() {
+  [ -z "$lost" ] || return 0
+  for link in "$r"/lib/modules/*/build "$r"/lib/modules/*/source; do
+    [ -L "$link" ] || continue
+    if grep -qxF -- "$link" "$before/modules"; then continue; fi
+    path=${link#"$r"}
+    if dpkg -S "$path" >/dev/null 2>&1 || dpkg -S "/usr$path" >/dev/null 2>&1; then continue; fi
+    rm -f -- "$link"
+    grep -qxF -- "${link%/*}" "$before/modules" || rmdir -- "${link%/*}" 2>/dev/null
+  done
+}
+
+# What killed runs and checks leave under names of their own.
+sweep() {
+  for path in "$r"/tmp/workshop-check-* "$r"/var/tmp/workshop-collect.*; do
+    if exists "$path"; then remove "${path#"$r"}"; fi
+  done
+  for path in $shared $ours; do
+    if exists "$r$path.workshop-new"; then remove "$path.workshop-new"; fi
+  done
+}
+
+look_again() {
+  for account in $accounts; do
+    if grep -q "^$account:" "$r/etc/passwd"; then left "the account \`$account\`"; fi
+    if grep -q "^$account:" "$r/etc/group"; then left "the group \`$account\`"; fi
+  done
+  for path in $ours; do
+    if exists "$r$path"; then left "$path"; fi
+  done
+  for unit in $units; do
+    if systemctl is-active -q "$unit"; then left "the unit $unit, which runs"; fi
+  done
+  for link in "$r"/nix/var/nix/profiles/workshop-*-link; do
+    if exists "$link"; then left "${link#"$r"}"; fi
+  done
+  if [ -s "$before/closure" ] && absent /nix; then
+    count=$(while read -r path; do if [ -e "$path" ]; then echo "$path"; fi; done < "$before/closure" | sort -u | wc -l)
+    [ "$count" = 0 ] || left "$count paths of ours in /nix/store, which something still uses"
+  fi
+}
+
+# All others' lines stay, and the file's owner and mode.
+shut_out() {
+  [ -f "$1" ] && grep -aq " workshop-$label\$" "$1" || return 0
+  loosen "$1"
+  rm -f -- "$1.workshop-new"
+  cp -p -- "$1" "$1.workshop-new"
+  grep -av " workshop-$label\$" "$1" > "$1.workshop-new"
+  if [ ! -s "$1.workshop-new" ] && absent "${1#"$r"}"; then
+    rm -f -- "$1.workshop-new" "$1"
+    # shellcheck disable=SC2015
+    absent "$(dirname -- "${1#"$r"}")" && rmdir -- "${1%/*}" || true
+  else
+    mv -fT -- "$1.workshop-new" "$1"
+  fi
+  if [ -f "$1" ] && grep -aq " workshop-$label\$" "$1"; then left "our line in $1"; fi
+}
+
+main() {
+  exec 2>&1
+  cd "$r/" || exit 1
+  lefts='' lost=''
+  alone
+  keys=$(root_keys)
+  if read_mark; then
+    if [ "$is_label" != "$label" ]; then
+      printf '@another %s %s\n' "$is_label" "$is_word"
+      exit 3
+    fi
+    # Killed before anything was changed.
+    [ -e "$before/kept" ] || lost=unchanged
+  elif [ -f "$keys" ] && grep -aq " workshop-$label\$" "$keys"; then
+    lost=yes
+    [ ! -L "$before" ] || rm -f -- "$before"
+    mkdir -p -m 700 -- "$before"
+    write "$before/label" "$label -"
+    note "what was kept of this machine in $before is not there any more"
+  else
+    found=$(taken)
+    [ -n "$found" ] || { echo '@gone'; exit 0; }
+    printf '%s\n' "$found" | while read -r what; do left "$what, without a mark that says whose it is: remove it by hand"; done
+    exit 1
+  fi
+  uid=$(uid_of workshop || echo none)
+  if grep -q "/user-$uid\.slice" /proc/self/cgroup; then
+    echo "this was started by the account \`workshop\`, which it removes: start it as another"
+    exit 1
+  fi
+  if [ "$lost" != unchanged ]; then
+    if [ -z "$lost" ]; then
+      rm -rf --one-file-system -- "$before/files"
+      mkdir -m 700 -- "$before/files"
+      tar -x -p --numeric-owner --same-owner -C "$before/files" -f "$before/kept.tar"
+    fi
+    stop_units
+    stop_processes
+    note_closure
+    remove_accounts
+    remove_units
+    sweep
+    for path in $ours; do remove "$path"; done
+    remove_headers
+    collect_garbage
+    for path in $shared; do restore "$path"; done
+    if [ -z "$lost" ]; then
+      [ ! -s "$before/hostname" ] || hostname "$(cat "$before/hostname")"
+      for path in $brought; do if absent "$path"; then remove "$path"; fi; done
+      for path in $emptied; do if absent "$path" && [ -d "$r$path" ]; then rmdir -- "$r$path" 2>/dev/null; fi; done
+    fi
+    look_again
+    [ -z "$lefts" ] || exit 1
+    # Until here root gets in by our key, and this can be run again.
+    for path in $ssh_shared; do restore "$path"; done
+    if sshd -t; then systemctl reload ssh.service; else left "sshd does not accept its configuration as it was before"; fi
+    shut_out "$keys"
+    [ -z "$lefts" ] || exit 1
+  fi
+  # The mark is the last thing: as long as it is there, this can be run again.
+  loosen "$before"
+  find "$before" -xdev -mindepth 1 ! -path "$before/label" -delete
+  rm -f -- "$before/label"
+  rmdir -- "$before" || { left "$before"; exit 1; }
+  echo '@gone'
+}
+main </dev/null

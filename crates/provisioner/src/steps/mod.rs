@@ -170,7 +170,7 @@ pub(crate) fn render(name: &str, template: &str, context: impl Serialize) -> Str
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn context() -> HostContext {

@@ -1,6 +1,7 @@
 //! The machine itself: its name, its packages, and what it says about itself.
 
 use super::{HostContext, PROFILE, TREE, render};
+use crate::cloud::existing::BEFORE;
 use crate::host::Script;
 use crate::step::{HostFile, Step};
 
@@ -53,13 +54,27 @@ set -- /usr/include/sys/sdt.h /usr/include/*/sys/sdt.h
         .flat_map(|group| group.names)
         .copied()
         .collect();
-    let mut change = Script::default().with("packages", &packages.join(" "));
+    let mut change = Script::default()
+        .with("packages", &packages.join(" "))
+        .with("brought", &format!("{BEFORE}/brought"));
+    // The headers of the running kernel, where the mirror still has them; else those of the newest. Questions about
+    // files that somebody changed are answered with theirs, and Ubuntu's needrestart must not restart what we talk through.
     change.push(
         r#"
-export DEBIAN_FRONTEND=noninteractive
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
 apt-get -qq -o DPkg::Lock::Timeout=120 update
-apt-get -qq -y -o DPkg::Lock::Timeout=120 --no-install-recommends install \
-  $packages "linux-headers-$(dpkg --print-architecture)"
+headers=
+for name in "linux-headers-$(uname -r)" "linux-headers-$(dpkg --print-architecture)" linux-headers-generic; do
+  [ -n "$headers" ] || ! apt-cache show "$name" >/dev/null 2>&1 || headers=$name
+done
+apt-get -qq -y -o DPkg::Lock::Timeout=120 -o DPkg::Options::=--force-confdef -o DPkg::Options::=--force-confold \
+  --no-install-recommends install $packages $headers
+# On a machine that is to be given back: what the packages brought and the next steps replace.
+if [ -d "${brought%/*}" ] && [ ! -e "$brought" ]; then
+  mkdir -p "$brought.new/etc/nix"
+  cp -a /etc/nix/nix.conf "$brought.new/etc/nix/"
+  mv -T "$brought.new" "$brought"
+fi
 "#,
     );
     Step {

@@ -140,9 +140,10 @@ pub(super) fn shell() -> Step {
 
 /// Kernel headers where BCC looks for them.
 ///
-/// BCC compiles against `/lib/modules/RELEASE/{build,source}`. Debian's headers are two packages of
-/// Debian's own kernel; a host that runs another kernel (a local host runs this machine's) gets the
-/// newest of them under its own release's name, which is enough for USDT programs.
+/// BCC compiles against `/lib/modules/RELEASE/{build,source}`, which the packages of the running kernel's headers make. A
+/// host that runs another kernel (a local host runs this machine's; a mirror forgets older ones) gets the newest headers
+/// under its own release's name, which is enough for USDT programs. Debian's are two folders, X-ARCH and X-common;
+/// Ubuntu's X-generic refers to its other half by itself.
 pub(super) fn kernel_headers() -> Step {
     let fact = r#"
 read -r release < /proc/sys/kernel/osrelease
@@ -151,10 +152,13 @@ read -r release < /proc/sys/kernel/osrelease
     let change = r#"
 read -r release < /proc/sys/kernel/osrelease
 arch=$(dpkg --print-architecture)
-build=$(ls -d /usr/src/linux-headers-*-"$arch" | sort -V | tail -n 1)
+build=$(ls -d /usr/src/linux-headers-*-"$arch" /usr/src/linux-headers-*-generic 2>/dev/null | sort -V | tail -n 1)
+[ -n "$build" ] || { echo "no kernel headers in /usr/src"; exit 1; }
 mkdir -p "/lib/modules/$release"
 ln -sfn "$build" "/lib/modules/$release/build"
-common=${build%-"$arch"}-common
+common=${build%-"$arch"}
+# Debian's cloud kernel shares the other half with the usual one.
+common=${common%-cloud}-common
 [ ! -d "$common" ] || ln -sfn "$common" "/lib/modules/$release/source"
 "#;
     Step {

@@ -26,7 +26,7 @@ use crate::host::Script;
 const COMMON: &str = include_str!("common.sh");
 
 /// The folder with the mark of adoption and what was there before.
-const BEFORE: &str = "/var/lib/workshop-before";
+pub(crate) const BEFORE: &str = "/var/lib/workshop-before";
 
 /// Where a script works; tests have a root of their own, with their own commands.
 #[derive(Clone, Copy, Debug)]

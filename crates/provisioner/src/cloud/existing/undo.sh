@@ -111,14 +111,11 @@ inside() {
     pid=$(awk '$1 == "PPid:" { print $2 }' "/proc/$pid/status" 2>/dev/null) || break
     ancestors="$ancestors${pid:-1} "
   done
-  for entry in /proc/[0-9]*; do
-    pid=${entry#/proc/}
-    case $ancestors in *" $pid "*) continue ;; esac
-    for link in exe cwd root; do
-      case $(readlink "$entry/$link" 2>/dev/null) in
-        "$r"/home/workshop | "$r"/home/workshop/* | "$r"/var/lib/workshop/*) echo "$pid"; break ;;
-      esac
-    done
+  for link in $(find /proc/[0-9]*/exe /proc/[0-9]*/cwd /proc/[0-9]*/root -maxdepth 0 \
+    \( -lname "$r/home/workshop" -o -lname "$r/home/workshop/*" -o -lname "$r/var/lib/workshop/*" \) 2>/dev/null); do
+    pid=${link#/proc/}
+    pid=${pid%/*}
+    case $ancestors in *" $pid "*) ;; *) echo "$pid" ;; esac
   done
 }
 

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 mod endpoint;
-pub(crate) mod existing;
+pub mod existing;
 pub mod hetzner;
 mod leftover;
 pub mod local;

@@ -1,7 +1,7 @@
 //! The machine itself: its name, its packages, and what it says about itself.
 
 use super::{HostContext, PROFILE, TREE, render};
-use crate::cloud::existing::BEFORE;
+use crate::cloud::existing::adopt::BEFORE;
 use crate::host::Script;
 use crate::step::{HostFile, Step};
 

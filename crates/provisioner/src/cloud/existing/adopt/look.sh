@@ -6,11 +6,9 @@ main() {
   (
     ID='' VERSION_ID='' PRETTY_NAME=''
     . "$r/etc/os-release"
-    say id "$ID"
-    say version "$VERSION_ID"
+    say system "$ID-$VERSION_ID-$(dpkg --print-architecture)"
     say pretty "$PRETTY_NAME"
   ) 2>/dev/null
-  say architecture "$(dpkg --print-architecture 2>/dev/null)"
   say kernel "$(uname -r)"
   if [ -d "$r/run/systemd/system" ]; then say systemd yes; else say systemd no; fi
   if command -v apt-get >/dev/null; then say apt yes; else say apt no; fi

@@ -13,66 +13,58 @@ const MEMORY: u64 = 200 << 20;
 
 /// What a machine said of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Machine {
-    /// `ID` of os-release(5), such as `debian`.
-    pub(crate) id: String,
-    /// Its `VERSION_ID`, such as `13`; empty for a Debian that was not released yet.
-    pub(crate) version: String,
-    /// Debian's name, such as `amd64`; empty without dpkg.
-    pub(crate) architecture: String,
+pub struct Machine {
+    /// What decides which software fits, as `ID-VERSION-ARCHITECTURE` of os-release(5) and dpkg, such as
+    /// `debian-13-amd64`: the toolchain comes with the system, so what was built on one is for none of the others.
+    pub system: String,
     /// Its name for people.
-    pub(crate) pretty: String,
+    pub pretty: String,
     /// The running kernel's release.
-    pub(crate) kernel: String,
+    pub kernel: String,
     /// Whether systemd is its first process.
-    pub(crate) systemd: bool,
+    pub systemd: bool,
     /// Whether it has apt.
-    pub(crate) apt: bool,
+    pub apt: bool,
     /// Whether the script ran as root.
-    pub(crate) root: bool,
+    pub root: bool,
     /// Bytes that are free on its root.
-    pub(crate) disk: u64,
+    pub disk: u64,
     /// Bytes of memory.
-    pub(crate) memory: u64,
+    pub memory: u64,
     /// Processors.
-    pub(crate) processors: u32,
+    pub processors: u32,
     /// Whose it is already.
-    pub(crate) mark: Option<Mark>,
+    pub mark: Option<Mark>,
     /// What is there under names that we would use, where it is nobody's yet.
-    pub(crate) taken: Vec<String>,
+    pub taken: Vec<String>,
 }
 
 /// The mark of adoption.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mark {
+pub struct Mark {
     /// The workshop's id, as it is written there.
-    pub(crate) label: String,
+    pub label: String,
     /// The host's word in it.
-    pub(crate) word: String,
+    pub word: String,
     /// Whether the adoption came to its end.
-    pub(crate) adopted: bool,
+    pub adopted: bool,
 }
 
-impl Machine {
-    /// What decides which software fits: the toolchain comes with the system, so what one of these built is for none
-    /// of the others. Such as `debian-13-amd64`.
-    pub(crate) fn system(&self) -> String {
-        format!("{}-{}-{}", self.id, self.version, self.architecture)
-    }
-
-    fn is_supported(&self) -> bool {
-        let version: Vec<u32> = self
-            .version
-            .split('.')
-            .map_while(|part| part.parse().ok())
-            .collect();
-        let system = match self.id.as_str() {
-            "debian" => matches!(version[..], [12 | 13, ..]),
-            "ubuntu" => version >= vec![24, 4],
-            _ => false,
-        };
-        system && matches!(self.architecture.as_str(), "amd64" | "arm64")
-    }
+/// Whether hosts can be made of a system, which is named as [`Machine::system`] does.
+fn is_supported(system: &str) -> bool {
+    let mut parts = system.splitn(3, '-');
+    let (id, version, architecture) = (parts.next(), parts.next(), parts.next());
+    let version: Vec<u32> = version
+        .unwrap_or_default()
+        .split('.')
+        .map_while(|part| part.parse().ok())
+        .collect();
+    let system = match id {
+        Some("debian") => matches!(version[..], [12 | 13, ..]),
+        Some("ubuntu") => version >= vec![24, 4],
+        _ => false,
+    };
+    system && matches!(architecture, Some("amd64" | "arm64"))
 }
 
 /// The answer of a machine was not the answer to our script.
@@ -81,13 +73,13 @@ impl Machine {
 #[diagnostic(help(
     "Does the account run commands over SSH, as root or by `sudo -n`, with a start-up file of the shell that prints nothing and does not exit?"
 ))]
-pub(crate) struct BadLook {
+pub struct BadLook {
     /// Its last lines.
-    pub(crate) tail: Vec<String>,
+    pub tail: Vec<String>,
 }
 
 /// Facts of the machine in one round trip; changes nothing. Run as root, for [`read_look`].
-pub(crate) fn look() -> Script {
+pub fn look() -> Script {
     look_in(MACHINE)
 }
 
@@ -101,7 +93,7 @@ pub(super) fn look_in(place: Place) -> Script {
 ///
 /// # Errors
 /// It is not all there.
-pub(crate) fn read_look(text: &str) -> Result<Machine, BadLook> {
+pub fn read_look(text: &str) -> Result<Machine, BadLook> {
     let fact = |name: &str| {
         let facts = lines(text, "@machine");
         let mut values = facts.filter_map(|line| match line.split_once(' ') {
@@ -120,9 +112,7 @@ pub(crate) fn read_look(text: &str) -> Result<Machine, BadLook> {
             adopted: fact("adopted").is_some(),
         });
         Some(Machine {
-            id: fact("id").unwrap_or_default(),
-            version: fact("version").unwrap_or_default(),
-            architecture: fact("architecture").unwrap_or_default(),
+            system: fact("system").unwrap_or_default(),
             pretty: fact("pretty").unwrap_or_default(),
             kernel: fact("kernel")?,
             systemd: fact("systemd")? == "yes",
@@ -142,7 +132,7 @@ pub(crate) fn read_look(text: &str) -> Result<Machine, BadLook> {
 
 /// Why a machine cannot be a host of this workshop.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
-pub(crate) enum Problem {
+pub enum Problem {
     /// Another system.
     #[error("its system is {pretty} ({system}), which is not supported")]
     #[diagnostic(help(
@@ -151,7 +141,7 @@ pub(crate) enum Problem {
     System {
         /// As people call it.
         pretty: String,
-        /// As [`Machine::system`] does.
+        /// As [`Machine::system`].
         system: String,
     },
     /// Another init.
@@ -211,15 +201,15 @@ pub(crate) enum Problem {
 }
 
 /// Everything that keeps the machine from being the host `word` of the workshop `label`.
-pub(crate) fn problems(machine: &Machine, label: &WorkshopId, word: &str) -> Vec<Problem> {
+pub fn problems(machine: &Machine, label: &WorkshopId, word: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
     if !machine.root {
         problems.push(Problem::NotRoot);
     }
-    if !machine.is_supported() {
+    if !is_supported(&machine.system) {
         problems.push(Problem::System {
             pretty: machine.pretty.clone(),
-            system: machine.system(),
+            system: machine.system.clone(),
         });
     }
     if !machine.systemd {

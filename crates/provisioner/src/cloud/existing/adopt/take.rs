@@ -9,7 +9,7 @@ use crate::steps::{SET_HOSTNAME, SSHD_CONF};
 
 /// What [`adopt`] came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Adopted {
+pub enum Adopted {
     /// It is ours, and root gets in by our key.
     Yes,
     /// Another workshop was there first; nothing was changed.
@@ -28,7 +28,7 @@ pub(crate) enum Adopted {
 /// Marks the machine as the host `word` of the workshop `label`, keeps what steps will replace, lets root in by
 /// `root_key` (a line of `authorized_keys`; its comment is replaced by our marker) and calls the machine by its word.
 /// Its host key stays. Run as root; as often as one likes.
-pub(crate) fn adopt(label: &WorkshopId, word: &str, root_key: &str) -> Script {
+pub fn adopt(label: &WorkshopId, word: &str, root_key: &str) -> Script {
     adopt_in(MACHINE, label, word, root_key)
 }
 
@@ -45,12 +45,12 @@ pub(super) fn adopt_in(place: Place, label: &WorkshopId, word: &str, root_key: &
             "undo",
             &base64::engine::general_purpose::STANDARD.encode(undo),
         );
-    script.push(&include_str!("adopt.sh").replace("SET_HOSTNAME", SET_HOSTNAME.trim()));
+    script.push(&include_str!("take.sh").replace("SET_HOSTNAME", SET_HOSTNAME.trim()));
     script
 }
 
 /// What [`adopt`] printed.
-pub(crate) fn read_adopt(output: &Output) -> Adopted {
+pub fn read_adopt(output: &Output) -> Adopted {
     let words = |line: &str| {
         let (label, word) = line.split_once(' ').unwrap_or((line, ""));
         (label.to_owned(), word.to_owned())

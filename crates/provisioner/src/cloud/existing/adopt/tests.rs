@@ -6,8 +6,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::adopt::adopt_in;
 use super::look::look_in;
+use super::take::adopt_in;
 use super::undo::undo_in;
 use super::*;
 use crate::cloud::WorkshopId;
@@ -248,7 +248,7 @@ fn a_stock_machine_says_what_it_is_among_noise() {
     let before = root.all();
     let text = root.run(look_in).text;
     let machine = read_look(&format!("Welcome!\n@machine\n{text}bye\n")).unwrap();
-    assert_eq!(machine.system(), "debian-13-amd64");
+    assert_eq!(machine.system, "debian-13-amd64");
     assert_eq!(machine.pretty, "Debian GNU/Linux 13 (trixie)");
     assert!(machine.systemd && machine.apt);
     assert!(machine.disk > 0 && machine.memory > 0 && machine.processors > 0);
@@ -497,9 +497,7 @@ fn a_configuration_that_keeps_root_out_is_told() {
 fn all_problems_are_told_at_once() {
     let label: WorkshopId = "0badcafe".parse().unwrap();
     let good = Machine {
-        id: "ubuntu".into(),
-        version: "24.04".into(),
-        architecture: "arm64".into(),
+        system: "ubuntu-24.04-arm64".into(),
         pretty: "Ubuntu 24.04.1 LTS".into(),
         kernel: "6.8.0-49-generic".into(),
         systemd: true,
@@ -512,29 +510,30 @@ fn all_problems_are_told_at_once() {
         taken: vec![],
     };
     assert_eq!(problems(&good, &label, "able"), []);
-    for (id, version, fits) in [
-        ("debian", "12", true),
-        ("debian", "13", true),
-        ("debian", "11", false),
-        ("debian", "", false),
-        ("ubuntu", "22.04", false),
-        ("ubuntu", "24.10", true),
-        ("ubuntu", "26.04", true),
-        ("fedora", "42", false),
+    for (system, fits) in [
+        ("debian-12-amd64", true),
+        ("debian-13-arm64", true),
+        ("debian-11-amd64", false),
+        ("debian--amd64", false),
+        ("debian-13-i386", false),
+        ("ubuntu-22.04-amd64", false),
+        ("ubuntu-24.10-amd64", true),
+        ("ubuntu-26.04-amd64", true),
+        ("fedora-42-", false),
+        ("", false),
     ] {
         let machine = Machine {
-            id: id.into(),
-            version: version.into(),
+            system: system.into(),
             ..good.clone()
         };
         assert_eq!(
             problems(&machine, &label, "able").is_empty(),
             fits,
-            "{id} {version}"
+            "{system}"
         );
     }
     let bad = Machine {
-        version: "22.04".into(),
+        system: "ubuntu-22.04-arm64".into(),
         pretty: "Ubuntu 22.04.5 LTS".into(),
         systemd: false,
         apt: false,
@@ -601,6 +600,7 @@ fn whatever_steps_write_is_undone() {
         "/usr/share/bash-completion/completions",
         "/etc/systemd/system/",
         "/usr/local/bin/",
+        "/usr/src",
         "/usr/src/linux-headers-",
         // What remove_headers looks through.
         "/lib/modules/",

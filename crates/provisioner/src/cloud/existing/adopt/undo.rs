@@ -6,7 +6,7 @@ use crate::host::{Output, Script};
 
 /// What [`undo`] came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Undone {
+pub enum Undone {
     /// Nothing of ours is left.
     Gone {
         /// What the instructor should know all the same, in sentences.
@@ -27,7 +27,7 @@ pub(crate) enum Undone {
 
 /// Removes all that the workshop `label` made and puts back what it replaced; the line of `authorized_keys` and the mark
 /// go last. Run as root, over a connection that lives on without that line. It takes a few seconds for each GB.
-pub(crate) fn undo(label: &WorkshopId) -> Script {
+pub fn undo(label: &WorkshopId) -> Script {
     undo_in(MACHINE, label)
 }
 
@@ -38,7 +38,7 @@ pub(super) fn undo_in(place: Place, label: &WorkshopId) -> Script {
 }
 
 /// What [`undo`] printed.
-pub(crate) fn read_undo(output: &Output) -> Undone {
+pub fn read_undo(output: &Output) -> Undone {
     let text = |name| {
         lines(&output.text, name)
             .map(str::to_owned)

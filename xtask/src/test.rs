@@ -26,7 +26,11 @@ pub(crate) struct Args {
 /// Integration tests that trace through the kernel and need root.
 const AS_ROOT: &[(&str, &str)] = &[("probe", "session"), ("workshop", "trace")];
 /// Integration tests that make real hosts and need root.
-const ON_HOSTS: &[(&str, &str)] = &[("provisioner", "local"), ("workshop", "hosts")];
+const ON_HOSTS: &[(&str, &str)] = &[
+    ("provisioner", "local"),
+    ("provisioner", "existing"),
+    ("workshop", "hosts"),
+];
 
 /// Tests on hosts at once: most of them wait most of the time. Those that measure take the machine for themselves.
 const AT_ONCE: &str = "2";

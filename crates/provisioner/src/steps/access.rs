@@ -91,7 +91,7 @@ if grep -q persourcepenalties "$(command -v sshd)"; then
   mv -fT "$penalties.workshop-new" "$penalties"
 fi
 sshd -t
-systemctl reload ssh
+systemctl try-reload-or-restart ssh
 "##;
     Step {
         id: "sshd",

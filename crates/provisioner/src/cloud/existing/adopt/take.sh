@@ -19,11 +19,12 @@ keep() {
     printf '%s %s\n' "${path%/*}" "$(readlink -m -- "$r${path%/*}")"
   done | sort -u > "$before/folders.new"
   hostname > "$before/hostname.new"
+  if [ -f "$r$1" ]; then cat -- "$r$1"; fi > "$before/root_keys.new"
   # Links to kernel headers that are there already are not ours.
   for path in "$r"/lib/modules/* "$r"/lib/modules/*/build "$r"/lib/modules/*/source; do
     if exists "$path"; then printf '%s\n' "$path"; fi
   done > "$before/modules.new"
-  for name in absent kept.tar folders hostname modules; do mv -f -- "$before/$name.new" "$before/$name"; done
+  for name in absent kept.tar folders hostname root_keys modules; do mv -f -- "$before/$name.new" "$before/$name"; done
   rm -f -- "$before/members"
   : > "$before/kept"
 }
@@ -57,14 +58,19 @@ root_by_key() {
     exit 1
   fi
   # Ours is read first (sshd_config(5)), unless another one is before it or the main file does not include any.
-  case $nl$(sshd -T -C user=root,host=localhost,addr=127.0.0.1)$nl in
-    *"${nl}permitrootlogin no$nl"* | *"${nl}permitrootlogin forced-commands-only$nl"*)
-      echo "sshd's configuration keeps root out in spite of $conf: look for PermitRootLogin in /etc/ssh"
-      exit 1
-      ;;
-  esac
+  why=$(sshd -T -C user=root,host=localhost,addr=127.0.0.1 | awk '
+    $1 == "permitrootlogin" && ($2 == "no" || $2 == "forced-commands-only") { print "PermitRootLogin " $2 }
+    $1 == "pubkeyauthentication" && $2 == "no" { print "PubkeyAuthentication no" }
+    $1 == "authorizedkeysfile" && !/\.ssh\/authorized_keys( |$)/ { print "AuthorizedKeysFile" }
+    $1 == "allowusers" || $1 == "allowgroups" { only = only " " $1; if ($2 ~ /^root(@|$)/) root = 1 }
+    $1 == "denyusers" && $2 ~ /^root(@|$)/ { print "DenyUsers root" }
+    END { if (only != "" && !root) print "AllowUsers or AllowGroups without root" }')
+  if [ -n "$why" ]; then
+    echo "sshd keeps root out by its own configuration in /etc/ssh, in spite of $conf:" $why
+    exit 1
+  fi
   # Connections that are open stay open.
-  systemctl reload ssh.service
+  systemctl try-reload-or-restart ssh.service
 }
 
 main() {

@@ -3,6 +3,8 @@
 # after what fails; what is left is told, and then root's way in and the mark stay, so that it can be run again.
 
 left() { printf '@left %s\n' "$*"; lefts=yes; }
+# left_at PATH WHY: told once.
+left_at() { told="$told$1 "; left "$1: $2"; }
 note() { printf '@note %s\n' "$*"; }
 absent() { [ -z "$lost" ] && grep -qxF -- "$1" "$before/absent"; }
 
@@ -29,11 +31,11 @@ loosen() { chattr -f -R -i -a -- "$1" 2>/dev/null || true; }
 remove() {
   exists "$r$1" || return 0
   if ! real=$(real_path "$1"); then
-    left "$1: ${1%/*} is not the folder that it was; look where it leads to, and put it right"
+    left_at "$1" "${1%/*} is not the folder that it was; look where it leads to, and put it right"
     return 0
   fi
   if ! unmount "$real"; then
-    left "$1: something is mounted there"
+    left_at "$1" "something is mounted there"
     return 0
   fi
   rm -rf --one-file-system --preserve-root=all -- "$real" 2>/dev/null && return 0
@@ -53,7 +55,7 @@ restore() {
     kept=$before/brought$1
   fi
   if ! real=$(real_path "$1"); then
-    left "$1: ${1%/*} is not the folder that it was; look where it leads to, and put it right"
+    left_at "$1" "${1%/*} is not the folder that it was; look where it leads to, and put it right"
     return 0
   fi
   if same "$kept" "$real"; then return 0; fi
@@ -186,7 +188,7 @@ sweep() {
   for path in "$r"/tmp/workshop-check-* "$r"/var/tmp/workshop-collect.*; do
     if exists "$path"; then remove "${path#"$r"}"; fi
   done
-  for path in $shared $ours; do
+  for path in $shared $ssh_shared $ours; do
     if exists "$r$path.workshop-new"; then remove "$path.workshop-new"; fi
   done
 }
@@ -197,6 +199,7 @@ look_again() {
     if grep -q "^$account:" "$r/etc/group"; then left "the group \`$account\`"; fi
   done
   for path in $ours; do
+    case " $told" in *" $path "*) continue ;; esac
     if exists "$r$path"; then left "$path"; fi
   done
   for unit in $units; do
@@ -205,10 +208,22 @@ look_again() {
   for link in "$r"/nix/var/nix/profiles/workshop-*-link; do
     if exists "$link"; then left "${link#"$r"}"; fi
   done
-  if [ -s "$before/closure" ] && absent /nix; then
-    count=$(while read -r path; do if [ -e "$path" ]; then echo "$path"; fi; done < "$before/closure" | sort -u | wc -l)
-    [ "$count" = 0 ] || left "$count paths of ours in /nix/store, which something still uses"
+  [ -s "$before/closure" ] || return 0
+  count=$(sort -u "$before/closure" | while read -r path; do if [ -e "$path" ]; then echo "$path"; fi; done | wc -l)
+  if [ "$count" = 0 ]; then return 0; fi
+  # Where Nix was used before, they may be somebody's.
+  if absent /nix; then left "$count paths of ours in /nix/store, which something still uses"
+  else note "$count paths of the workshop's stay in /nix/store: something else uses them"; fi
+}
+
+# Who may become root that could not before: whoever put it there, it is not ours to remove.
+tell_doors() {
+  if [ -f "$before/root_keys" ] && [ -f "$1" ]; then
+    count=$(grep -av " workshop-$label\$" "$1" | grep -acvxF -f "$before/root_keys")
+    [ "$count" = 0 ] || note "lines that were added to root's authorized_keys meanwhile: $count; look whose they are"
   fi
+  names=$(awk -F: '$3 == 0 && $1 != "root" { print $1 }' "$r/etc/passwd" | tr '\n' ' ')
+  [ -z "$names" ] || note "accounts that are root by another name: $names"
 }
 
 # All others' lines stay, and the file's owner and mode.
@@ -231,7 +246,7 @@ shut_out() {
 main() {
   exec 2>&1
   cd "$r/" || exit 1
-  lefts='' lost=''
+  lefts='' lost='' told=''
   alone
   keys=$(root_keys)
   if read_mark; then
@@ -281,9 +296,10 @@ main() {
     fi
     look_again
     [ -z "$lefts" ] || exit 1
+    tell_doors "$keys"
     # Until here root gets in by our key, and this can be run again.
     for path in $ssh_shared; do restore "$path"; done
-    if sshd -t; then systemctl reload ssh.service; else left "sshd does not accept its configuration as it was before"; fi
+    if sshd -t; then systemctl try-reload-or-restart ssh.service; else left "sshd does not accept its configuration as it was before"; fi
     shut_out "$keys"
     [ -z "$lefts" ] || exit 1
   fi

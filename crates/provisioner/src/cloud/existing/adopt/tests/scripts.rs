@@ -1,0 +1,295 @@
+//! What the scripts do, and what they leave alone.
+
+use super::*;
+
+#[test]
+fn a_stock_machine_says_what_it_is_among_noise() {
+    let root = Root::new();
+    let before = root.all();
+    let text = root.run(look_in).text;
+    let machine = read_look(&format!("Welcome!\n@machine\n{text}bye\n")).unwrap();
+    assert_eq!(machine.system, "debian-13-amd64");
+    assert_eq!(machine.pretty, "Debian GNU/Linux 13 (trixie)");
+    assert!(machine.systemd && machine.apt);
+    assert!(machine.disk > 0 && machine.memory > 0 && machine.processors > 0);
+    assert_eq!((machine.mark, machine.taken), (None, vec![]));
+    assert_eq!(root.all(), before);
+    // Cut off anywhere it is no answer.
+    let error = read_look(text.split("@machine end").next().unwrap()).unwrap_err();
+    assert!(
+        error.tail.iter().any(|line| line.contains("processors")),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_machine_is_given_back_as_it_was() {
+    let (root, outside) = (Root::new(), outside());
+    let before = root.all();
+    assert_eq!(root.adopt(), Adopted::Yes);
+    assert_eq!(root.read("etc/hostname"), "able\n");
+    assert!(
+        root.read("etc/hosts")
+            .ends_with("localhost\n127.0.1.1 able\n")
+    );
+    assert_eq!(
+        root.read("root/.ssh/authorized_keys"),
+        "# mine\nssh-ed25519 BBBB me\nssh-ed25519 AAAA workshop-0badcafe\n"
+    );
+    let mark = root.look().mark.unwrap();
+    assert_eq!(
+        (mark.label.as_str(), mark.word.as_str(), mark.adopted),
+        ("0badcafe", "able", true)
+    );
+
+    root.work(outside.path());
+    // Where root runs the tests, and the file system can.
+    for path in [
+        "home/workshop/bitcoin/build/x",
+        "etc/environment",
+        "etc/passwd",
+        "root/.ssh/authorized_keys",
+    ] {
+        let _ = Command::new("chattr")
+            .arg("+i")
+            .arg(root.path(path))
+            .stderr(Stdio::null())
+            .status();
+    }
+    assert_eq!(root.undo(), gone());
+    assert_eq!(root.all(), before);
+    assert_eq!(
+        std::fs::read_to_string(outside.path().join("precious")).unwrap(),
+        "precious"
+    );
+    assert_eq!(
+        std::fs::read_to_string(root.folder.path().join("hostname")).unwrap(),
+        "stock\n"
+    );
+    // Once more: nothing to do.
+    assert_eq!(root.undo(), gone());
+}
+
+#[test]
+fn adopting_again_changes_nothing() {
+    let root = Root::new();
+    assert_eq!(root.adopt(), Adopted::Yes);
+    let once = root.all();
+    assert_eq!(root.adopt(), Adopted::Yes);
+    assert_eq!(root.all(), once);
+}
+
+#[test]
+fn a_machine_of_another_workshop_is_left_alone() {
+    let root = Root::new();
+    assert_eq!(root.adopt(), Adopted::Yes);
+    let before = root.all();
+    let other: WorkshopId = "00000001".parse().unwrap();
+    let (label, word) = ("0badcafe".to_owned(), "able".to_owned());
+    let adopted = read_adopt(&root.run(|place| adopt_in(place, &other, "able", KEY)));
+    assert_eq!(
+        adopted,
+        Adopted::Another {
+            label: label.clone(),
+            word: word.clone()
+        }
+    );
+    let undone = read_undo(&root.run(|place| undo_in(place, &other)));
+    assert_eq!(undone, Undone::Another { label, word });
+    assert_eq!(root.all(), before);
+    // Its own undo lies there, for somebody who has nothing else.
+    let status = Command::new(root.path("var/lib/workshop-before/undo"))
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    assert_eq!(root.look().mark, None);
+}
+
+#[test]
+fn what_is_there_already_is_nobodys_to_take() {
+    let root = Root::new();
+    root.put("etc/bitcoin/bitcoin.conf", "mine");
+    root.put("etc/group", "root:x:0:\nbitcoin:x:99:\n");
+    let before = root.all();
+    let taken = vec!["the group `bitcoin`".to_owned(), "/etc/bitcoin".to_owned()];
+    assert_eq!(root.adopt(), Adopted::Taken(taken.clone()));
+    assert_eq!(root.look().taken, taken);
+    // Without a mark nothing is removed either.
+    assert!(matches!(root.undo(), Undone::Left(left) if left.len() == 2));
+    assert_eq!(root.all(), before);
+}
+
+#[test]
+fn killed_anywhere_it_is_completed_by_the_next_run() {
+    for (at_adoption, at_undo) in [
+        ("hostname", "systemctl"),
+        ("sshd", "pkill"),
+        ("systemctl", "userdel"),
+        ("sshd", "nix-collect-garbage"),
+        ("hostname", "hostname"),
+        ("sshd", "sshd"),
+    ] {
+        let (root, outside) = (Root::new(), outside());
+        let before = root.all();
+        root.dies_at(at_adoption);
+        assert!(matches!(root.adopt(), Adopted::Failed(_)));
+        assert!(root.died(), "{at_adoption}");
+        assert_eq!(root.look().mark.map(|mark| mark.adopted), Some(false));
+        assert_eq!(root.adopt(), Adopted::Yes, "{at_adoption}");
+        root.work(outside.path());
+        root.dies_at(at_undo);
+        assert!(matches!(root.undo(), Undone::Failed(_)), "{at_undo}");
+        assert!(root.died(), "{at_undo}");
+        // Root can still come back.
+        assert!(
+            root.read("root/.ssh/authorized_keys")
+                .contains("workshop-0badcafe"),
+            "{at_undo}"
+        );
+        assert_eq!(root.undo(), gone(), "{at_undo}");
+        assert_eq!(root.all(), before, "{at_undo}");
+    }
+}
+
+#[test]
+fn killed_before_anything_changed_only_the_mark_goes() {
+    let root = Root::new();
+    let before = root.all();
+    root.dies_at("hostname");
+    assert!(matches!(root.adopt(), Adopted::Failed(_)));
+    assert_eq!(root.undo(), gone());
+    assert_eq!(root.all(), before);
+}
+
+#[test]
+fn a_folder_that_became_a_link_leads_nowhere() {
+    let (root, outside) = (Root::new(), outside());
+    assert_eq!(root.adopt(), Adopted::Yes);
+    root.work(outside.path());
+    std::fs::create_dir(outside.path().join("workshop")).unwrap();
+    std::fs::rename(root.path("home"), root.path("home.moved")).unwrap();
+    symlink(outside.path(), root.path("home")).unwrap();
+    let Undone::Left(left) = root.undo() else {
+        panic!("it went along")
+    };
+    assert!(
+        left[0].starts_with("/home/workshop: /home is not the folder that it was"),
+        "{left:?}"
+    );
+    assert!(outside.path().join("workshop").exists());
+    // Put right, it goes on.
+    std::fs::remove_file(root.path("home")).unwrap();
+    std::fs::rename(root.path("home.moved"), root.path("home")).unwrap();
+    assert_eq!(root.undo(), gone());
+    assert!(outside.path().join("precious").exists());
+}
+
+#[test]
+fn without_what_was_kept_only_what_is_ours_goes() {
+    let (root, outside) = (Root::new(), outside());
+    assert_eq!(root.adopt(), Adopted::Yes);
+    root.work(outside.path());
+    std::fs::remove_dir_all(root.path("var/lib/workshop-before")).unwrap();
+    let Undone::Gone { notes } = root.undo() else {
+        panic!("not gone")
+    };
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.starts_with("/etc/hostname stays as it is")),
+        "{notes:?}"
+    );
+    assert!(!root.path("home/workshop").exists() && !root.path("etc/workshop").exists());
+    assert_eq!(
+        root.read("root/.ssh/authorized_keys"),
+        "# mine\nssh-ed25519 BBBB me\n"
+    );
+    assert!(outside.path().join("precious").exists());
+}
+
+#[test]
+fn a_root_without_keys_gets_one_and_loses_it_again() {
+    let root = Root::new();
+    std::fs::remove_dir_all(root.path("root/.ssh")).unwrap();
+    let before = root.all();
+    assert_eq!(root.adopt(), Adopted::Yes);
+    let mode = |path| {
+        std::fs::metadata(root.path(path))
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o7777
+    };
+    assert_eq!(
+        (mode("root/.ssh"), mode("root/.ssh/authorized_keys")),
+        (0o700, 0o600)
+    );
+    assert_eq!(root.undo(), gone());
+    assert_eq!(root.all(), before);
+}
+
+#[test]
+fn a_configuration_that_keeps_root_out_is_told() {
+    let root = Root::new();
+    let usual = "permitrootlogin without-password\npubkeyauthentication yes\nauthorizedkeysfile .ssh/authorized_keys .ssh/authorized_keys2\n";
+    for (line, why) in [
+        ("", None),
+        ("allowusers root\nallowusers ada\n", None),
+        ("permitrootlogin no\n", Some("PermitRootLogin no")),
+        ("pubkeyauthentication no\n", Some("PubkeyAuthentication no")),
+        (
+            "authorizedkeysfile /etc/ssh/keys/%u\n",
+            Some("AuthorizedKeysFile"),
+        ),
+        (
+            "allowusers ada\n",
+            Some("AllowUsers or AllowGroups without root"),
+        ),
+    ] {
+        let effective = format!("{usual}{line}");
+        std::fs::write(root.folder.path().join("effective"), effective).unwrap();
+        match (root.adopt(), why) {
+            (Adopted::Yes, None) => {}
+            (Adopted::Failed(tail), Some(why)) => {
+                assert!(
+                    tail.last().unwrap().ends_with(&format!(": {why}")),
+                    "{tail:?}"
+                );
+            }
+            (is, _) => panic!("{line}: {is:?}"),
+        }
+        assert_eq!(root.undo(), gone());
+    }
+}
+
+/// What a participant who is root may leave behind is not ours to remove, and must not go unsaid.
+#[test]
+fn doors_that_were_opened_meanwhile_are_told() {
+    let root = Root::new();
+    assert_eq!(root.adopt(), Adopted::Yes);
+    let keys = root.read("root/.ssh/authorized_keys");
+    root.put(
+        "root/.ssh/authorized_keys",
+        &format!("{keys}ssh-ed25519 CCCC door\n"),
+    );
+    let passwd = root.read("etc/passwd");
+    root.put(
+        "etc/passwd",
+        &format!("{passwd}toor:x:0:0::/root:/bin/sh\n"),
+    );
+    let Undone::Gone { notes } = root.undo() else {
+        panic!("not gone")
+    };
+    assert_eq!(
+        notes,
+        [
+            "lines that were added to root's authorized_keys meanwhile: 1; look whose they are",
+            "accounts that are root by another name: toor",
+        ]
+    );
+    assert!(
+        root.read("root/.ssh/authorized_keys")
+            .ends_with("CCCC door\n")
+    );
+}

@@ -9,6 +9,7 @@ use crate::step::{HostFile, Step};
 pub(crate) const SET_HOSTNAME: &str = r#"
 echo "$word" > "$r/etc/hostname"
 hostname "$word"
+[ -e "$r/etc/hosts" ] || : > "$r/etc/hosts"
 sed -i '/^127\.0\.1\.1[[:space:]]/d' "$r/etc/hosts"
 printf '127.0.1.1 %s\n' "$word" >> "$r/etc/hosts"
 "#;
@@ -65,14 +66,15 @@ export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
 apt-get -qq -o DPkg::Lock::Timeout=120 update
 headers=
 for name in "linux-headers-$(uname -r)" "linux-headers-$(dpkg --print-architecture)" linux-headers-generic; do
-  [ -n "$headers" ] || ! apt-cache show "$name" >/dev/null 2>&1 || headers=$name
+  # Of a name that only other packages provide apt-cache says nothing, and ends well.
+  [ -n "$headers" ] || [ -z "$(apt-cache show "$name" 2>/dev/null)" ] || headers=$name
 done
 apt-get -qq -y -o DPkg::Lock::Timeout=120 -o DPkg::Options::=--force-confdef -o DPkg::Options::=--force-confold \
-  --no-install-recommends install $packages $headers
+  -o APT::Keep-Downloaded-Packages=false --no-install-recommends install $packages $headers
 # On a machine that is to be given back: what the packages brought and the next steps replace.
 if [ -d "${brought%/*}" ] && [ ! -e "$brought" ]; then
   mkdir -p "$brought.new/etc/nix"
-  cp -a /etc/nix/nix.conf "$brought.new/etc/nix/"
+  [ ! -e /etc/nix/nix.conf ] || cp -a /etc/nix/nix.conf "$brought.new/etc/nix/"
   mv -T "$brought.new" "$brought"
 fi
 "#,

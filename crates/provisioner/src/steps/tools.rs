@@ -168,3 +168,87 @@ common=${common%-cloud}-common
         change: Script::new(change),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// Where the two links lead to on a system with these folders in /usr/src; the running kernel has no headers.
+    fn linked(folders: &[&str]) -> [Option<String>; 2] {
+        let root = tempfile::tempdir().unwrap();
+        let path = |path: &str| root.path().join(path);
+        for folder in ["bin", "modules"] {
+            std::fs::create_dir(path(folder)).unwrap();
+        }
+        for folder in folders {
+            std::fs::create_dir_all(path("src").join(folder)).unwrap();
+        }
+        // On a machine without dpkg too.
+        std::fs::write(path("bin/dpkg"), "#!/bin/sh\necho amd64\n").unwrap();
+        std::fs::set_permissions(
+            path("bin/dpkg"),
+            std::os::unix::fs::PermissionsExt::from_mode(0o755),
+        )
+        .unwrap();
+        let text = kernel_headers()
+            .change
+            .text()
+            .replace("/usr/src", &path("src").display().to_string())
+            .replace("/lib/modules", &path("modules").display().to_string());
+        let search = format!(
+            "{}:{}",
+            path("bin").display(),
+            std::env::var("PATH").unwrap()
+        );
+        let status = std::process::Command::new("sh")
+            .args(["-ec", &text])
+            .env("PATH", search)
+            .stdout(std::process::Stdio::null())
+            .status()
+            .unwrap();
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+        let modules = path("modules").join(release.trim());
+        let leads = |name: &str| {
+            let link = std::fs::read_link(modules.join(name)).ok()?;
+            Some(link.file_name().map(Path::new)?.display().to_string())
+        };
+        let found = [leads("build"), leads("source")];
+        assert_eq!(status.success(), found[0].is_some());
+        found
+    }
+
+    #[test]
+    fn headers_of_another_kernel_are_linked_whoever_packed_them() {
+        let is =
+            |build: &str, source: Option<&str>| [Some(build.to_owned()), source.map(str::to_owned)];
+        assert_eq!(
+            linked(&[
+                "linux-headers-6.12.9-amd64",
+                "linux-headers-6.12.9-common",
+                "linux-headers-6.12.48-amd64",
+                "linux-headers-6.12.48-common"
+            ]),
+            is(
+                "linux-headers-6.12.48-amd64",
+                Some("linux-headers-6.12.48-common")
+            )
+        );
+        assert_eq!(
+            linked(&[
+                "linux-headers-6.12.48+deb13-cloud-amd64",
+                "linux-headers-6.12.48+deb13-common"
+            ]),
+            is(
+                "linux-headers-6.12.48+deb13-cloud-amd64",
+                Some("linux-headers-6.12.48+deb13-common")
+            )
+        );
+        assert_eq!(
+            linked(&["linux-headers-6.8.0-31", "linux-headers-6.8.0-31-generic"]),
+            is("linux-headers-6.8.0-31-generic", None)
+        );
+        assert_eq!(linked(&[]), [None, None]);
+    }
+}

@@ -18,7 +18,7 @@ pub const CHANGES: &[&str] = &[
 
 /// What `destroy` leaves.
 pub const STAYS: &[&str] = &[
-    "packages that were installed, and newer versions of those that they needed",
+    "packages that were installed, with their services (Nix's daemon), and newer versions of those that they needed",
     "what the packages made: the accounts nixbld1 to nixbld10, the groups nixbld and nix-users, and /nix without what was the workshop's",
     "lines about the workshop in the system's journal and logs",
     "whatever a participant changed as root outside of the workshop's own folders: install a machine anew that matters",

@@ -13,7 +13,7 @@ main() {
   if [ -d "$r/run/systemd/system" ]; then say systemd yes; else say systemd no; fi
   if command -v apt-get >/dev/null; then say apt yes; else say apt no; fi
   say disk "$(df -B 1 --output=avail "$r/" 2>/dev/null | tail -n 1)"
-  say memory "$(awk '$1 == "MemTotal:" { printf "%d", $2 * 1024 }' /proc/meminfo)"
+  say memory "$(awk '$1 == "MemTotal:" { printf "%.0f", $2 * 1024 }' /proc/meminfo)"
   say processors "$(nproc)"
   if read_mark; then
     say label "$is_label"

@@ -43,6 +43,13 @@ remove() {
   rm -rf --one-file-system --preserve-root=all -- "$real"
 }
 
+unpack() {
+  [ -z "$lost" ] || return 0
+  rm -rf --one-file-system -- "$before/files"
+  mkdir -m 700 -- "$before/files"
+  tar -x -p --numeric-owner --same-owner -C "$before/files" -f "$before/kept.tar"
+}
+
 # restore PATH: as it was kept, or not there if it was not.
 restore() {
   if [ -n "$lost" ]; then
@@ -51,6 +58,10 @@ restore() {
   fi
   kept=$before/files$1
   if ! exists "$kept"; then
+    if ! absent "$1"; then
+      left_at "$1" "what it was cannot be read from $before/kept.tar"
+      return 0
+    fi
     exists "$before/brought$1" || { remove "$1"; return 0; }
     kept=$before/brought$1
   fi
@@ -274,13 +285,10 @@ main() {
     exit 1
   fi
   if [ "$lost" != unchanged ]; then
-    if [ -z "$lost" ]; then
-      rm -rf --one-file-system -- "$before/files"
-      mkdir -m 700 -- "$before/files"
-      tar -x -p --numeric-owner --same-owner -C "$before/files" -f "$before/kept.tar"
-    fi
     stop_units
     stop_processes
+    # What follows writes a little, and the disk may be full.
+    for path in /home/workshop /var/lib/bitcoind; do remove "$path"; done
     note_closure
     remove_accounts
     remove_units
@@ -288,6 +296,7 @@ main() {
     for path in $ours; do remove "$path"; done
     remove_headers
     collect_garbage
+    unpack
     for path in $shared; do restore "$path"; done
     if [ -z "$lost" ]; then
       [ ! -s "$before/hostname" ] || hostname "$(cat "$before/hostname")"

@@ -29,6 +29,7 @@ case $name in
   userdel) for a; do :; done; sed -i "/^$a:/d" "$root/etc/passwd" ;;
   groupdel) sed -i "/^$1:/d" "$root/etc/group" ;;
   hostname) if [ $# = 0 ]; then echo stock; else echo "$1" > "$root/../hostname"; fi ;;
+  pkill) exit 1 ;;
   systemctl) [ "$1" != is-active ] ;;
   dpkg) [ "$1" = --print-architecture ] && echo amd64 ;;
   sshd) [ "$1" != -T ] || cat "$root/../effective" 2>/dev/null ;;

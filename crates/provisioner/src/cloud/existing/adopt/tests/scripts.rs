@@ -11,7 +11,17 @@ fn a_stock_machine_says_what_it_is_among_noise() {
     assert_eq!(machine.system, "debian-13-amd64");
     assert_eq!(machine.pretty, "Debian GNU/Linux 13 (trixie)");
     assert!(machine.systemd && machine.apt);
-    assert!(machine.disk > 0 && machine.memory > 0 && machine.processors > 0);
+    assert!(machine.disk > 0 && machine.processors > 0);
+    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap();
+    let total = meminfo
+        .lines()
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .nth(1)
+        .unwrap();
+    // mawk's %d ends at 2 GiB.
+    assert_eq!(machine.memory, total.parse::<u64>().unwrap() * 1024);
     assert_eq!((machine.mark, machine.taken), (None, vec![]));
     assert_eq!(root.all(), before);
     // Cut off anywhere it is no answer.
@@ -292,4 +302,27 @@ fn doors_that_were_opened_meanwhile_are_told() {
         root.read("root/.ssh/authorized_keys")
             .ends_with("CCCC door\n")
     );
+}
+
+#[test]
+fn what_cannot_be_put_back_stays_and_is_told() {
+    let (root, outside) = (Root::new(), outside());
+    assert_eq!(root.adopt(), Adopted::Yes);
+    root.work(outside.path());
+    let kept = root.path("var/lib/workshop-before/kept.tar");
+    let whole = std::fs::read(&kept).unwrap();
+    std::fs::write(&kept, "no archive").unwrap();
+    let Undone::Left(left) = root.undo() else {
+        panic!("not told")
+    };
+    assert!(
+        left[0].starts_with("/etc/hostname: what it was cannot be read"),
+        "{left:?}"
+    );
+    assert_eq!(root.read("etc/hostname"), "able\n");
+    assert!(!root.path("home/workshop").exists());
+    // Root's way in and the mark are still there.
+    std::fs::write(&kept, whole).unwrap();
+    assert_eq!(root.undo(), gone());
+    assert_eq!(root.read("etc/hostname"), "stock\n");
 }

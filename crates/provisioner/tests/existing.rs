@@ -260,9 +260,6 @@ mkdir -p /var/lib/systemd/linger && touch /var/lib/systemd/linger/workshop
 echo '# mine too' >> /root/.ssh/authorized_keys
 mkdir -p /nix/var/nix/profiles/per-user/workshop
 nix-env --quiet --profile /nix/var/nix/profiles/per-user/workshop/profile --set "$(readlink -f /nix/var/nix/profiles/workshop)"
-touch /home/workshop/fixed /var/lib/bitcoind/fixed
-# Where the file system can.
-for f in /home/workshop/fixed /var/lib/bitcoind/fixed /etc/environment /etc/passwd /root/.ssh/authorized_keys; do chattr +i $f || echo "no chattr on $f"; done
 "#;
 
     #[tokio::test]

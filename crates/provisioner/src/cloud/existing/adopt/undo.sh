@@ -24,8 +24,12 @@ unmount() {
   [ -z "$(mounted "$1")" ]
 }
 
-# A file that cannot be changed (chattr(1)) is made one that can.
-loosen() { chattr -f -R -i -a -- "$1" 2>/dev/null || true; }
+# A file that cannot be changed (chattr(1)), or that the machine swaps to, is made one that can.
+loosen() {
+  chattr -f -R -i -a -- "$1" 2>/dev/null
+  awk -v p="$1" '$1 == p || index($1, p "/") == 1 { print $1 }' /proc/swaps |
+    while read -r file; do swapoff -- "$(printf '%b' "$file")"; done
+}
 
 # remove PATH: the thing itself. rm never follows a link, and nothing that is mounted there is emptied.
 remove() {
@@ -106,8 +110,8 @@ remove_units() {
   done
   systemctl daemon-reload
   # shellcheck disable=SC2086
-  systemctl reset-failed $units
-} >/dev/null 2>&1
+  systemctl reset-failed $units >/dev/null 2>&1
+}
 
 # The uid of an account, if it is its own: one that was made another name of root would have us kill everything.
 uid_of() {
@@ -150,7 +154,7 @@ stop_processes() {
 remove_accounts() {
   for file in passwd shadow group gshadow subuid subgid; do loosen "$r/etc/$file"; done
   for account in $accounts; do
-    if grep -q "^$account:" "$r/etc/passwd"; then userdel -f "$account"; fi
+    if grep -q "^$account:" "$r/etc/passwd"; then userdel "$account" || userdel -f "$account"; fi
   done
   for account in $accounts; do
     if grep -q "^$account:" "$r/etc/group"; then groupdel "$account"; fi
@@ -170,10 +174,10 @@ note_closure() {
 
 # Gigabytes. Where Nix was used before, only what our profile referred to; else everything that nobody refers to.
 collect_garbage() {
-  [ -s "$before/closure" ] && command -v nix-store >/dev/null || return 0
+  command -v nix-store >/dev/null || return 0
   if absent /nix; then
     nix-collect-garbage
-  else
+  elif [ -s "$before/closure" ]; then
     # What refers to others comes after them in this list.
     tac "$before/closure" | while read -r path; do
       [ ! -e "$path" ] || nix-store --delete -- "$path"
@@ -230,20 +234,25 @@ look_again() {
 # Who may become root that could not before: whoever put it there, it is not ours to remove.
 tell_doors() {
   if [ -f "$before/root_keys" ] && [ -f "$1" ]; then
-    count=$(grep -av " workshop-$label\$" "$1" | grep -acvxF -f "$before/root_keys")
+    count=$(others "$1" | grep -acvxF -f "$before/root_keys")
     [ "$count" = 0 ] || note "lines that were added to root's authorized_keys meanwhile: $count; look whose they are"
   fi
   names=$(awk -F: '$3 == 0 && $1 != "root" { print $1 }' "$r/etc/passwd" | tr '\n' ' ')
   [ -z "$names" ] || note "accounts that are root by another name: $names"
 }
 
+# others FILE: its lines without ours; none is no failure.
+others() { grep -av " workshop-$label\$" "$1" || [ $? = 1 ]; }
+
 # All others' lines stay, and the file's owner and mode.
 shut_out() {
   [ -f "$1" ] && grep -aq " workshop-$label\$" "$1" || return 0
   loosen "$1"
   rm -f -- "$1.workshop-new"
-  cp -p -- "$1" "$1.workshop-new"
-  grep -av " workshop-$label\$" "$1" > "$1.workshop-new"
+  if ! cp -p -- "$1" "$1.workshop-new" || ! others "$1" > "$1.workshop-new"; then
+    left "our line in $1"
+    return 0
+  fi
   if [ ! -s "$1.workshop-new" ] && absent "${1#"$r"}"; then
     rm -f -- "$1.workshop-new" "$1"
     # shellcheck disable=SC2015
@@ -253,6 +262,8 @@ shut_out() {
   fi
   if [ -f "$1" ] && grep -aq " workshop-$label\$" "$1"; then left "our line in $1"; fi
 }
+
+has_our_line() { [ -f "$keys" ] && grep -aq " workshop-$label\$" "$keys"; }
 
 main() {
   exec 2>&1
@@ -265,14 +276,16 @@ main() {
       printf '@another %s %s\n' "$is_label" "$is_word"
       exit 3
     fi
-    # Killed before anything was changed.
-    [ -e "$before/kept" ] || lost=unchanged
-  elif [ -f "$keys" ] && grep -aq " workshop-$label\$" "$keys"; then
+    if [ ! -e "$before/kept" ]; then
+      # Killed before anything was changed, or somebody has removed it.
+      lost=unchanged
+      if [ -n "$(taken)" ] || has_our_line; then lost=yes; fi
+    fi
+  elif has_our_line; then
     lost=yes
     [ ! -L "$before" ] || rm -f -- "$before"
     mkdir -p -m 700 -- "$before"
     write "$before/label" "$label -"
-    note "what was kept of this machine in $before is not there any more"
   else
     found=$(taken)
     [ -n "$found" ] || { echo '@gone'; exit 0; }
@@ -284,6 +297,7 @@ main() {
     echo "this was started by the account \`workshop\`, which it removes: start it as another"
     exit 1
   fi
+  [ "$lost" != yes ] || note "what was kept of this machine in $before is not there any more"
   if [ "$lost" != unchanged ]; then
     stop_units
     stop_processes
@@ -307,8 +321,12 @@ main() {
     [ -z "$lefts" ] || exit 1
     tell_doors "$keys"
     # Until here root gets in by our key, and this can be run again.
-    for path in $ssh_shared; do restore "$path"; done
+    for path in $ssh_shared; do
+      # By their names they are ours.
+      if [ -n "$lost" ]; then remove "$path"; else restore "$path"; fi
+    done
     if sshd -t; then systemctl try-reload-or-restart ssh.service; else left "sshd does not accept its configuration as it was before"; fi
+    [ -z "$lefts" ] || exit 1
     shut_out "$keys"
     [ -z "$lefts" ] || exit 1
   fi

@@ -197,25 +197,40 @@ fn a_folder_that_became_a_link_leads_nowhere() {
 
 #[test]
 fn without_what_was_kept_only_what_is_ours_goes() {
-    let (root, outside) = (Root::new(), outside());
-    assert_eq!(root.adopt(), Adopted::Yes);
-    root.work(outside.path());
-    std::fs::remove_dir_all(root.path("var/lib/workshop-before")).unwrap();
-    let Undone::Gone { notes } = root.undo() else {
-        panic!("not gone")
-    };
-    assert!(
-        notes
+    for removed in ["var/lib/workshop-before", "var/lib/workshop-before/kept"] {
+        let (root, outside) = (Root::new(), outside());
+        assert_eq!(root.adopt(), Adopted::Yes);
+        root.work(outside.path());
+        let path = root.path(removed);
+        if path.is_dir() {
+            std::fs::remove_dir_all(path).unwrap();
+        } else {
+            std::fs::remove_file(path).unwrap();
+        }
+        // Killed, it still knows.
+        root.dies_at("userdel");
+        assert!(matches!(root.undo(), Undone::Failed(_)));
+        let Undone::Gone { notes } = root.undo() else {
+            panic!("not gone")
+        };
+        let told = notes
             .iter()
-            .any(|note| note.starts_with("/etc/hostname stays as it is")),
-        "{notes:?}"
-    );
-    assert!(!root.path("home/workshop").exists() && !root.path("etc/workshop").exists());
-    assert_eq!(
-        root.read("root/.ssh/authorized_keys"),
-        "# mine\nssh-ed25519 BBBB me\n"
-    );
-    assert!(outside.path().join("precious").exists());
+            .any(|note| note.starts_with("/etc/hostname stays as it is"));
+        assert!(told, "{notes:?}");
+        for ours in [
+            "home/workshop",
+            "etc/workshop",
+            "etc/ssh/sshd_config.d/10-workshop.conf",
+        ] {
+            assert!(!root.path(ours).exists(), "{ours}");
+        }
+        assert_eq!(
+            root.read("root/.ssh/authorized_keys"),
+            "# mine\nssh-ed25519 BBBB me\n"
+        );
+        assert!(outside.path().join("precious").exists());
+        assert_eq!(root.look().mark, None);
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-# Functions of look.sh, take.sh and undo.sh. Set in front: r, the root that is worked in (empty on a machine), and
+# Functions of look.sh, take.sh and undo.sh (which has more of them in remove.sh). Set in front: r, the root that is worked in (empty on a machine), and
 # lists of paths (paths.rs). Everything is a function, so that a script that is read from its standard input, or that
 # removes its own file, is read to its end before it does anything.
 export PATH LC_ALL=C

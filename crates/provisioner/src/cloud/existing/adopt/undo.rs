@@ -33,6 +33,7 @@ pub fn undo(label: &WorkshopId) -> Script {
 
 pub(super) fn undo_in(place: Place, label: &WorkshopId) -> Script {
     let mut script = place.start().with("label", label.as_str());
+    script.push(include_str!("remove.sh"));
     script.push(include_str!("undo.sh"));
     script
 }

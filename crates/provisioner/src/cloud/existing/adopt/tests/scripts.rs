@@ -90,47 +90,6 @@ fn adopting_again_changes_nothing() {
 }
 
 #[test]
-fn a_machine_of_another_workshop_is_left_alone() {
-    let root = Root::new();
-    assert_eq!(root.adopt(), Adopted::Yes);
-    let before = root.all();
-    let other: WorkshopId = "00000001".parse().unwrap();
-    let (label, word) = ("0badcafe".to_owned(), "able".to_owned());
-    let adopted = read_adopt(&root.run(|place| adopt_in(place, &other, "able", KEY)));
-    assert_eq!(
-        adopted,
-        Adopted::Another {
-            label: label.clone(),
-            word: word.clone()
-        }
-    );
-    let undone = read_undo(&root.run(|place| undo_in(place, &other)));
-    assert_eq!(undone, Undone::Another { label, word });
-    assert_eq!(root.all(), before);
-    // Its own undo lies there, for somebody who has nothing else.
-    let status = Command::new(root.path("var/lib/workshop-before/undo"))
-        .stdout(Stdio::null())
-        .status()
-        .unwrap();
-    assert!(status.success());
-    assert_eq!(root.look().mark, None);
-}
-
-#[test]
-fn what_is_there_already_is_nobodys_to_take() {
-    let root = Root::new();
-    root.put("etc/bitcoin/bitcoin.conf", "mine");
-    root.put("etc/group", "root:x:0:\nbitcoin:x:99:\n");
-    let before = root.all();
-    let taken = vec!["the group `bitcoin`".to_owned(), "/etc/bitcoin".to_owned()];
-    assert_eq!(root.adopt(), Adopted::Taken(taken.clone()));
-    assert_eq!(root.look().taken, taken);
-    // Without a mark nothing is removed either.
-    assert!(matches!(root.undo(), Undone::Left(left) if left.len() == 2));
-    assert_eq!(root.all(), before);
-}
-
-#[test]
 fn killed_anywhere_it_is_completed_by_the_next_run() {
     for (at_adoption, at_undo) in [
         ("hostname", "systemctl"),
@@ -252,40 +211,6 @@ fn a_root_without_keys_gets_one_and_loses_it_again() {
     );
     assert_eq!(root.undo(), gone());
     assert_eq!(root.all(), before);
-}
-
-#[test]
-fn a_configuration_that_keeps_root_out_is_told() {
-    let root = Root::new();
-    let usual = "permitrootlogin without-password\npubkeyauthentication yes\nauthorizedkeysfile .ssh/authorized_keys .ssh/authorized_keys2\n";
-    for (line, why) in [
-        ("", None),
-        ("allowusers root\nallowusers ada\n", None),
-        ("permitrootlogin no\n", Some("PermitRootLogin no")),
-        ("pubkeyauthentication no\n", Some("PubkeyAuthentication no")),
-        (
-            "authorizedkeysfile /etc/ssh/keys/%u\n",
-            Some("AuthorizedKeysFile"),
-        ),
-        (
-            "allowusers ada\n",
-            Some("AllowUsers or AllowGroups without root"),
-        ),
-    ] {
-        let effective = format!("{usual}{line}");
-        std::fs::write(root.folder.path().join("effective"), effective).unwrap();
-        match (root.adopt(), why) {
-            (Adopted::Yes, None) => {}
-            (Adopted::Failed(tail), Some(why)) => {
-                assert!(
-                    tail.last().unwrap().ends_with(&format!(": {why}")),
-                    "{tail:?}"
-                );
-            }
-            (is, _) => panic!("{line}: {is:?}"),
-        }
-        assert_eq!(root.undo(), gone());
-    }
 }
 
 /// What a participant who is root may leave behind is not ours to remove, and must not go unsaid.

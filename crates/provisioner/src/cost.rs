@@ -37,6 +37,16 @@ impl Tariff {
         host: Rate::Free,
         builder: Rate::Free,
     };
+
+    /// Of machines that somebody already has.
+    pub fn own() -> Self {
+        let reason = "machines that you already have: whoever bills you knows what they cost";
+        let rate = || Rate::Unknown(reason.to_owned());
+        Self {
+            host: rate(),
+            builder: rate(),
+        }
+    }
 }
 
 /// What a host costs from `from` to `until`, tax included: hours that were begun count whole, and a calendar month

@@ -19,6 +19,10 @@ use crate::state::{self, Effect, Event, Role, Workplace};
 pub struct Destroyed {
     /// Hosts that are gone, by name.
     pub gone: Vec<String>,
+    /// What the instructor should know of some of them all the same.
+    pub notes: Vec<(String, String)>,
+    /// What stays of machines that were given back.
+    pub stays: &'static [&'static str],
     /// Hosts that could not be removed, and why.
     pub failed: Vec<(String, Failure)>,
     /// What still exists of the workshop, or of the hosts that were to go: looked for afterwards, not taken from
@@ -109,7 +113,7 @@ pub async fn reset(
     let kind = state::read(path)?.unwrap_or_default().provider;
     Provider::check(kind)?;
     let mut place = Workplace::open(path, "rebuild")?;
-    let provider = Provider::open(kind, workshop_id(&place), Some(inventory))?;
+    let provider = Provider::open(kind, workshop_id(&place), place.folder(), Some(inventory))?;
     if provider.list().await?.iter().all(|host| host.name != word) {
         return Err(ProvisionError::NoSuchHost {
             word: word.to_owned(),
@@ -149,7 +153,8 @@ pub async fn reset(
 
 /// Destroys the hosts named in `only`, or everything that carries this workshop's label.
 ///
-/// Whatever could not be removed is in the result: one host never stops the others.
+/// Whatever could not be removed is in the result: one host never stops the others. With `forget`, a machine that
+/// cannot be given back is taken out of the state as it is.
 ///
 /// # Errors
 /// A name that no host has, before anything is destroyed; another run holds the workshop; the journal
@@ -157,11 +162,17 @@ pub async fn reset(
 pub async fn destroy(
     path: &Path,
     only: &[String],
+    forget: bool,
     events: Option<UnboundedSender<JobEvent>>,
 ) -> Result<Destroyed, ProvisionError> {
     Provider::check(state::read(path)?.unwrap_or_default().provider)?;
     let mut place = Workplace::open(path, "destroy")?;
-    let provider = Provider::open(place.state().provider, workshop_id(&place), None)?;
+    let provider = Provider::open(
+        place.state().provider,
+        workshop_id(&place),
+        place.folder(),
+        None,
+    )?;
     let there: Vec<String> = provider
         .list()
         .await?
@@ -186,12 +197,20 @@ pub async fn destroy(
         let (provider, report) = (provider.clone(), Reporter::new(&name, events.clone()));
         set.spawn(async move {
             report.doing("destroying");
-            let result = provider
+            let mut result = provider
                 .destroy(&name)
                 .await
                 .map_err(|error| Failure::new(&error));
+            if let (true, Err(failure)) = (forget, &result)
+                && matches!(provider.forget(&name), Ok(true))
+            {
+                result = Ok(vec![format!(
+                    "forgotten, and nothing was put back there: {}",
+                    failure.line()
+                )]);
+            }
             match &result {
-                Ok(()) => report.done("gone"),
+                Ok(_) => report.done("gone"),
                 Err(failure) => report.failed(failure.line()),
             }
             (name, result)
@@ -199,6 +218,8 @@ pub async fn destroy(
     }
     let mut destroyed = Destroyed {
         gone: vec![],
+        notes: vec![],
+        stays: provider.stays(),
         failed: vec![],
         left: vec![],
     };
@@ -206,7 +227,9 @@ pub async fn destroy(
         let (name, result) =
             joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         match result {
-            Ok(()) => {
+            Ok(notes) => {
+                let notes = notes.into_iter().map(|note| (name.clone(), note));
+                destroyed.notes.extend(notes);
                 place.record(Event::Done {
                     host: name.clone(),
                     effect: Effect::Destroy,

@@ -150,9 +150,12 @@ pub async fn doctor(path: &Path, only: &[String]) -> Result<Vec<Examined>, Provi
         seat.role != Role::Builder && (only.is_empty() || only.contains(&seat.word))
     });
     for (place_in_room, seat) in seats.enumerate() {
-        let host_key = place.host_key(&seat.word)?;
+        let target = seat
+            .address
+            .map(|address| place.keys().root(&seat.word, address));
+        let target = target.transpose()?;
         let instructor = instructor.clone();
-        set.spawn(async move { (place_in_room, examine(seat, host_key, instructor).await) });
+        set.spawn(async move { (place_in_room, examine(seat, target, instructor).await) });
     }
     let mut found = Vec::new();
     while let Some(joined) = set.join_next().await {
@@ -162,21 +165,20 @@ pub async fn doctor(path: &Path, only: &[String]) -> Result<Vec<Examined>, Provi
     Ok(found.into_iter().map(|(_, examined)| examined).collect())
 }
 
-async fn examine(seat: Seat, host_key: KeyPair, instructor: KeyPair) -> Examined {
+async fn examine(seat: Seat, target: Option<Target>, instructor: KeyPair) -> Examined {
     let failed = |seat: Seat, why: String| Examined {
         seat,
         facts: vec![],
         failed: Some(why),
     };
-    let address = match seat.condition {
+    match seat.condition {
         Condition::Absent => return failed(seat, "it does not exist".into()),
         Condition::Stopped => return failed(seat, "it is stopped".into()),
-        Condition::Verified | Condition::Unfinished => seat.address,
-    };
-    let Some(address) = address else {
+        Condition::Verified | Condition::Unfinished => {}
+    }
+    let Some(target) = target else {
         return failed(seat, "its address is not known".into());
     };
-    let target = Target::root(&seat.word, address, host_key.public());
     let ssh = match Ssh::connect(
         &target,
         Arc::clone(&instructor.private()),

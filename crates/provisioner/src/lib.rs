@@ -39,4 +39,4 @@ mod suggest;
 pub mod visit;
 pub mod wake;
 
-pub use provision::{Failure, HostReport, Options, ProvisionError, provision};
+pub use provision::{Failure, HostReport, Options, ProvisionError, provision, takeover};

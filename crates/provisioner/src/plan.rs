@@ -90,7 +90,7 @@ pub fn plan(
 ) -> Result<Vec<PlannedHost>, PlanError> {
     let wanted = words(inventory, state)?;
     let known = known(state);
-    let places = Provider::places(inventory.hosts.provider);
+    let places = Provider::places(inventory);
     let mut taken: BTreeSet<u16> = state.hosts.values().map(|host| host.index).collect();
     let mut plan = Vec::new();
     for Wanted {
@@ -104,8 +104,10 @@ pub fn plan(
         let new = record.is_none_or(|record| (record.role, &record.identity) != (*role, identity));
         let index = match record {
             Some(record) => record.index,
-            None => (0..=places)
-                .find(|index| *index != BUILDER_INDEX && !taken.contains(index))
+            None => (0..=u16::MAX)
+                .filter(|index| *index != BUILDER_INDEX)
+                .take(places.into())
+                .find(|index| !taken.contains(index))
                 .ok_or_else(|| PlanError::Addresses {
                     wanted: wanted.len(),
                     places,

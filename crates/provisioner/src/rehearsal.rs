@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::host::{Limits, Script, Ssh, SshError, Target};
+use crate::host::{Limits, Script, Ssh, SshError};
 use crate::provision::ProvisionError;
 use crate::room::{Condition, Seat, room};
 use crate::state::{Keys, Role};
@@ -68,12 +68,13 @@ pub async fn rehearse(
     let seat = choose(room(path).await?, word)?;
     let keys = Keys::of(path);
     let instructor = keys.instructor().map_err(ProvisionError::from)?;
-    let host_key = keys.host(&seat.word).map_err(ProvisionError::from)?;
     let address = seat.address.ok_or_else(|| RehearsalError::NotThere {
         word: seat.word.clone(),
         is: "has no known address",
     })?;
-    let target = Target::root(&seat.word, address, host_key.public());
+    let target = keys
+        .root(&seat.word, address)
+        .map_err(ProvisionError::from)?;
     let key = Arc::clone(&instructor.private());
     let ssh = Ssh::connect(&target, key, Duration::from_secs(20)).await?;
     let limits = Limits {

@@ -124,7 +124,7 @@ pub(crate) async fn look(
     let Ok(id) = state.id.parse() else {
         return Ok((vec![], vec![]));
     };
-    let provider = Provider::open(state.provider, id, None)?;
+    let provider = Provider::open(state.provider, id, &state::folder_of(path), None)?;
     let there = if costs {
         provider.list_with_prices().await?
     } else {

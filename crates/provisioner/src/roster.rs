@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use crate::cloud::Endpoint;
+use crate::host::keys::fingerprint;
 use crate::inventory::Inventory;
 use crate::names::Word;
 use crate::plan::{self, PlanError};
@@ -48,7 +49,7 @@ pub fn roster(inventory: &Inventory, path: &Path) -> Result<Vec<Entry>, Provisio
                     .then(|| people.next())
                     .flatten(),
                 address: record.and_then(|host| host.address),
-                fingerprint: key.map(|key| key.fingerprint()),
+                fingerprint: key.as_ref().map(fingerprint),
                 verified: record.is_some_and(|host| host.verified),
             })
         })

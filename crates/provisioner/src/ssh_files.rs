@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::cloud::SSH_PORT;
+use crate::host::keys::public_line;
 use crate::state::{Workplace, files};
 
 /// The client configuration's file name in `.workshop/`.
@@ -21,14 +22,15 @@ pub(crate) fn write(place: &Workplace) -> io::Result<()> {
          # The instructor: workshop ssh WORD\n",
     );
     let mut known = String::new();
+    let (mut jumps, mut jump_hosts) = (Vec::new(), String::new());
     for (name, host) in &place.state().hosts {
         let Some(address) = host.address else {
             continue;
         };
-        let key = place
-            .host_key(name)
-            .map_err(io::Error::other)?
-            .public_line();
+        let key = place.keys().find_host(name).map_err(io::Error::other)?;
+        let Some(key) = key.as_ref().map(public_line) else {
+            continue;
+        };
         let _ = write!(
             config,
             "\nHost {name}\n    HostName {}\n    HostKeyAlias {name}\n",
@@ -37,8 +39,27 @@ pub(crate) fn write(place: &Workplace) -> io::Result<()> {
         if address.port != SSH_PORT {
             let _ = writeln!(config, "    Port {}", address.port);
         }
+        if let Some(jump) = place.keys().jump(name).map_err(io::Error::other)? {
+            let alias = format!("workshop-jump-{}", jump.address.known_host());
+            let alias = alias.replace(['[', ']', ':'], "-");
+            let _ = writeln!(config, "    ProxyJump {alias}");
+            if !jumps.contains(&alias) {
+                let _ = writeln!(known, "{alias} {}", public_line(&jump.host_key.public()));
+                jumps.push(alias.clone());
+                let _ = write!(
+                    jump_hosts,
+                    "\nHost {alias}\n    HostName {}\n    Port {}\n    HostKeyAlias {alias}\n    User {}\n    \
+                     IdentitiesOnly no\n",
+                    jump.address.ip, jump.address.port, jump.user
+                );
+                if let Some(identity) = &jump.identity {
+                    let _ = writeln!(jump_hosts, "    IdentityFile \"{}\"", quoted(identity)?);
+                }
+            }
+        }
         let _ = writeln!(known, "{name} {key}");
     }
+    config.push_str(&jump_hosts);
     // The first value that ssh reads counts, so what is common to all comes last.
     let _ = write!(
         config,
@@ -90,6 +111,7 @@ mod tests {
         std::fs::create_dir(&folder).unwrap();
         let mut place = Workplace::open(&folder.join("inventory.yaml"), "test").unwrap();
         for (index, host) in ["abandon", "ability"].into_iter().enumerate() {
+            place.host_key(host).unwrap();
             place
                 .record(Event::Assigned {
                     host: host.into(),

@@ -110,8 +110,6 @@ fn target(seat: &Seat, keys: &Keys) -> Result<Target, Failure> {
         Condition::Verified | Condition::Unfinished => seat.address,
     };
     let address = address.ok_or_else(|| failed("its address is not known"))?;
-    let host_key = keys
-        .host(&seat.word)
-        .map_err(|error| Failure::new(&error))?;
-    Ok(Target::root(&seat.word, address, host_key.public()))
+    keys.root(&seat.word, address)
+        .map_err(|error| Failure::new(&error))
 }

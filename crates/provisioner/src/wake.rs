@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::cloud::{Endpoint, HostLimits, HostSpec, Provider};
 use crate::guard::{BEFORE, FOLDER, MAX_NOTE, Note, POWER_OFF};
 use crate::host::keys::KeyPair;
-use crate::host::{Limits, Script, Ssh, Target};
+use crate::host::{Limits, Script, Ssh};
 use crate::inventory::Inventory;
 use crate::job::{JobEvent, Reporter};
 use crate::plan::BUILDER;
@@ -75,7 +75,7 @@ pub async fn wake(
     Provider::check(inventory.hosts.provider)?;
     let place = Workplace::open(path, "wake")?;
     let kind = place.state().provider;
-    let provider = Provider::open(kind, workshop_id(&place), Some(inventory))?;
+    let provider = Provider::open(kind, workshop_id(&place), place.folder(), Some(inventory))?;
     let there = provider.list().await?;
     let begun = |word: &str| {
         let record = place.state().hosts.get(word);
@@ -186,19 +186,20 @@ impl Waking {
         report: &Reporter,
     ) -> Result<(Endpoint, Option<Note>), Failure> {
         let word = job.word.as_str();
-        let (host_key, private) = {
-            let place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
-            let key = place.host_key(word).map_err(|error| Failure::new(&error))?;
-            let private = key.private_text().map_err(|error| Failure {
+        let host_key = if self.provider.gives_host_keys() {
+            let key = self.place().host_key(word);
+            let key = key.map_err(|error| Failure::new(&error))?;
+            key.private_text().map_err(|error| Failure {
                 message: error.to_string(),
                 hint: None,
-            })?;
-            (key, private)
+            })?
+        } else {
+            String::new()
         };
         let spec = HostSpec {
             name: word.to_owned(),
             index: job.index,
-            host_key: private,
+            host_key,
             root_key: self.instructor.public_line(),
             limits: self.limits,
             binds: vec![],
@@ -225,7 +226,8 @@ impl Waking {
             }
         };
         report.doing(if job.ran { "asking" } else { "booting" });
-        let target = Target::root(word, address, host_key.public());
+        let target = self.place().keys().root(word, address);
+        let target = target.map_err(|error| Failure::new(&error))?;
         let ssh = Ssh::connect_when_up(&target, self.instructor.private(), BOOT)
             .await
             .map_err(|error| Failure::new(&error))?;
@@ -245,11 +247,14 @@ impl Waking {
     }
 
     fn record(&self, event: Event) -> Result<(), Failure> {
-        self.place
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.place()
             .record(event)
             .map_err(|error| Failure::new(&error))
+    }
+
+    fn place(&self) -> std::sync::MutexGuard<'_, Workplace> {
+        // Every record is whole in itself.
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -72,6 +72,19 @@ fn rendered(result: &Result<Loaded, Problems>) -> String {
             if inventory.hosts.provider == ProviderKind::Hetzner {
                 writeln!(out, "  {:?}", inventory.hosts.hetzner).unwrap();
             }
+            if inventory.hosts.provider == ProviderKind::Existing {
+                let existing = &inventory.hosts.existing;
+                for machine in existing.jump.iter().chain(&existing.machines) {
+                    let key = machine.host_key.is_some();
+                    let (address, builder) = (machine.address, machine.builder);
+                    writeln!(
+                        out,
+                        "  {address} {} key={key} builder={builder}",
+                        machine.user
+                    )
+                    .unwrap();
+                }
+            }
             let guard = inventory
                 .guard
                 .map_or("off".to_owned(), |it| it.to_string());

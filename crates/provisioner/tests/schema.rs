@@ -38,7 +38,13 @@ fn whatever_the_schema_offers_is_read() {
         if field == "version" && value.as_str().is_some_and(|version| version != "31.99") {
             return;
         }
-        let mut text = format!("{field}: {value}");
+        // Machines that one has are named.
+        let more = if value == "existing" {
+            ", existing: {machines: [192.0.2.7]}"
+        } else {
+            ""
+        };
+        let mut text = format!("{field}: {value}{more}");
         for name in section.iter().rev() {
             text = format!("{name}: {{{text}}}");
         }

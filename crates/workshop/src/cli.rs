@@ -12,7 +12,7 @@ use crate::output::{self, Output};
 
 /// Servers for people who learn on real machines.
 ///
-/// Instructor: `init`, `add`, `register`, `plan`, `provision`, `doctor`, `rehearse`, `handouts`, `status`, `board`,
+/// Instructor: `init`, `add`, `register`, `trust`, `plan`, `provision`, `doctor`, `rehearse`, `handouts`, `status`, `board`,
 /// `grade`, `ssh`, `collect`, `rebuild`, `wake`, `destroy`.
 /// Participant: `tasks`, `show`, `start`, `hint`, `answer`, `check`, `watch`, `progress`, `reset`,
 /// `tracepoints`, `trace`, `monitor`, `interface-test`.
@@ -54,6 +54,8 @@ enum Command {
     Add(Later<commands::add::Args>),
     /// Let people join by `ssh join@…` with the key they will use.
     Register(Later<commands::register::Args>),
+    /// Accept the host keys of machines that you already have.
+    Trust(Later<commands::trust::Args>),
     /// What `provision` would do, and what it costs.
     Plan(Later<commands::plan::Args>),
     /// Make every host what the inventory says; run it again to go on or to mend.
@@ -212,6 +214,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Init(Later(args)) => commands::init::run(&args, &output),
         Command::Add(Later(args)) => commands::add::run(&args, &output),
         Command::Register(Later(args)) => commands::register::run(&args, &output),
+        Command::Trust(Later(args)) => commands::trust::run(&args, &output),
         Command::Plan(Later(args)) => commands::plan::run(&args, &output),
         Command::Provision(Later(args)) => commands::provision::run(args, &output),
         Command::Doctor(Later(args)) => commands::doctor::run(&args, &output),

@@ -20,6 +20,7 @@ mod hosts {
     mod damage;
     mod deadline;
     mod desk;
+    mod existing;
     mod flow;
     mod footprint;
     mod grade;

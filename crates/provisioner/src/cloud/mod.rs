@@ -1,5 +1,5 @@
 //! Where hosts come from. Every provider gives the same thing: an address, a host key that was
-//! known before the host existed, and root by our key.
+//! known before anybody connects to it, and root by our key.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -29,6 +29,16 @@ pub enum CloudError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Hetzner(Box<hetzner::HetznerError>),
+    /// Machines that somebody already has.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Existing(Box<existing::ExistingError>),
+}
+
+impl From<existing::ExistingError> for CloudError {
+    fn from(error: existing::ExistingError) -> Self {
+        Self::Existing(Box::new(error))
+    }
 }
 
 impl From<hetzner::HetznerError> for CloudError {
@@ -117,7 +127,7 @@ pub struct HostSpec {
     pub name: String,
     /// Fixed place in the workshop. Of a local host the address ends in 10 + `index`, so it is at most 240.
     pub index: u16,
-    /// The private ed25519 host key, OpenSSH's PEM text. The host has no other.
+    /// The private ed25519 host key, OpenSSH's PEM text. The host has no other. Empty where a host has its own.
     pub host_key: String,
     /// One line of root's `authorized_keys`.
     pub root_key: String,

@@ -1,5 +1,8 @@
 //! [`Provider`]: one face for all the places that hosts come from.
 
+use std::path::Path;
+
+use super::existing::Existing;
 use super::hetzner::{self, Hetzner};
 use super::local::Local;
 use super::{CloudError, Endpoint, HostSpec, HostStatus, Leftover, WorkshopId};
@@ -18,6 +21,8 @@ pub enum Provider {
     Local(Local),
     /// Hetzner Cloud.
     Hetzner(Hetzner),
+    /// Machines that somebody already has.
+    Existing(Existing),
 }
 
 /// What a run has to know before it makes hosts.
@@ -41,19 +46,27 @@ impl Provider {
             ProviderKind::Hetzner => Ok(hetzner::Access::find()
                 .map(drop)
                 .map_err(hetzner::HetznerError::from)?),
+            // Nothing is needed here but a key, and whose that is the machines will tell.
+            ProviderKind::Existing => Ok(()),
         }
     }
 
-    /// The provider of `workshop`. What only looks, or takes down, has no need of an inventory.
+    /// The provider of `workshop`, whose folder `.workshop/` is `workplace`. What only looks, or takes down, has no need
+    /// of an inventory.
     ///
     /// # Errors
     /// It cannot be used from this machine.
     pub fn open(
         kind: ProviderKind,
         workshop: WorkshopId,
+        workplace: &Path,
         inventory: Option<&Inventory>,
     ) -> Result<Self, CloudError> {
         match kind {
+            ProviderKind::Existing => {
+                let machines = inventory.map(|inventory| &inventory.hosts.existing);
+                Ok(Self::Existing(Existing::new(workshop, workplace, machines)))
+            }
             ProviderKind::Local => Ok(Self::Local(Local::new(workshop)?)),
             ProviderKind::Hetzner => {
                 let access = hetzner::Access::find().map_err(hetzner::HetznerError::from)?;
@@ -67,14 +80,23 @@ impl Provider {
     /// visit alone ([`hetzner::contact`]).
     pub(crate) fn keeps_host_keys(&self) -> bool {
         match self {
-            Self::Local(_) => false,
+            Self::Local(_) | Self::Existing(_) => false,
             Self::Hetzner(_) => true,
         }
     }
 
+    /// Whether hosts are made with a host key of ours, instead of having one.
+    pub(crate) fn gives_host_keys(&self) -> bool {
+        !matches!(self, Self::Existing(_))
+    }
+
     /// How many places it has beside the builder's.
-    pub fn places(kind: ProviderKind) -> u16 {
-        match kind {
+    pub fn places(inventory: &Inventory) -> u16 {
+        match inventory.hosts.provider {
+            ProviderKind::Existing => {
+                let machines = inventory.hosts.existing.for_hosts().count();
+                u16::try_from(machines).unwrap_or(u16::MAX)
+            }
             // Addresses of a /24.
             ProviderKind::Local => BUILDER_INDEX,
             // More than an account may have without asking, and fewer than there are words.
@@ -85,7 +107,8 @@ impl Provider {
     /// Whether somebody is billed for its hosts.
     pub fn bills(kind: ProviderKind) -> bool {
         match kind {
-            ProviderKind::Local => false,
+            // Whoever has a machine knows what it costs; we do not.
+            ProviderKind::Local | ProviderKind::Existing => false,
             ProviderKind::Hetzner => true,
         }
     }
@@ -94,7 +117,7 @@ impl Provider {
     pub fn isolated(&self) -> bool {
         match self {
             Self::Local(_) => true,
-            Self::Hetzner(_) => false,
+            Self::Hetzner(_) | Self::Existing(_) => false,
         }
     }
 
@@ -108,14 +131,19 @@ impl Provider {
         match self {
             Self::Local(_) => "base image",
             Self::Hetzner(_) => "firewall",
+            Self::Existing(_) => "machines",
         }
     }
 
-    /// Makes what all hosts share.
+    /// Makes what all hosts share, and looks at what `hosts`, names and places, are to be made of.
     ///
     /// # Errors
     /// It cannot be made; what was made stays for the next run.
-    pub async fn prepare(&self, report: &Reporter) -> Result<Prepared, CloudError> {
+    pub async fn prepare(
+        &self,
+        hosts: &[(String, u16)],
+        report: &Reporter,
+    ) -> Result<Prepared, CloudError> {
         match self {
             Self::Local(local) => {
                 let shown = std::sync::atomic::AtomicBool::new(false);
@@ -141,6 +169,13 @@ impl Provider {
                     builder: None,
                 })
             }
+            Self::Existing(existing) => {
+                let (system, builder) = existing.prepare(hosts).await?;
+                Ok(Prepared {
+                    system,
+                    builder: Some(builder),
+                })
+            }
         }
     }
 
@@ -152,6 +187,7 @@ impl Provider {
         match self {
             Self::Local(_) => Ok(Tariff::FREE),
             Self::Hetzner(hetzner) => Ok(hetzner.tariff().await?),
+            Self::Existing(_) => Ok(Tariff::own()),
         }
     }
 
@@ -163,6 +199,7 @@ impl Provider {
         match self {
             Self::Local(local) => Ok(local.list().await?),
             Self::Hetzner(hetzner) => Ok(hetzner.list_with_prices().await?),
+            Self::Existing(existing) => Ok(existing.list()?),
         }
     }
 
@@ -174,6 +211,7 @@ impl Provider {
         match self {
             Self::Local(local) => Ok(local.list().await?),
             Self::Hetzner(hetzner) => Ok(hetzner.list().await?),
+            Self::Existing(existing) => Ok(existing.list()?),
         }
     }
 
@@ -186,6 +224,7 @@ impl Provider {
         match self {
             Self::Local(local) => Ok(local.create(spec).await?.into()),
             Self::Hetzner(hetzner) => Ok(hetzner.create(spec).await?.into()),
+            Self::Existing(existing) => Ok(existing.create(spec).await?),
         }
     }
 
@@ -198,6 +237,8 @@ impl Provider {
             Self::Local(local) => Ok(local.note(name).await?),
             // The disk of a server that is off cannot be read: `wake` asks it when it runs again.
             Self::Hetzner(_) => Ok(None),
+            // Nor can that of a machine which is off.
+            Self::Existing(_) => Ok(None),
         }
     }
 
@@ -206,12 +247,9 @@ impl Provider {
     ///
     /// # Errors
     /// It could not be done.
-    pub(crate) async fn reset(
-        &self,
-        name: &str,
-        workplace: &std::path::Path,
-    ) -> Result<(), CloudError> {
+    pub(crate) async fn reset(&self, name: &str, workplace: &Path) -> Result<(), CloudError> {
         match self {
+            Self::Existing(existing) => Ok(existing.undo(name, true).await.map(drop)?),
             Self::Local(local) => Ok(local.destroy(name).await?),
             Self::Hetzner(hetzner) => {
                 hetzner::contact::FirstKey::of(workplace, name)
@@ -226,14 +264,35 @@ impl Provider {
         }
     }
 
-    /// Removes the host with everything that was written on it. One that is not there is no error.
+    /// Removes the host with everything that was written on it; what the instructor should know all the same. One that is
+    /// not there is no error.
     ///
     /// # Errors
     /// It could not be removed.
-    pub async fn destroy(&self, name: &str) -> Result<(), CloudError> {
+    pub async fn destroy(&self, name: &str) -> Result<Vec<String>, CloudError> {
         match self {
-            Self::Local(local) => Ok(local.destroy(name).await?),
-            Self::Hetzner(hetzner) => Ok(hetzner.destroy(name).await?),
+            Self::Local(local) => Ok(local.destroy(name).await.map(|()| vec![])?),
+            Self::Hetzner(hetzner) => Ok(hetzner.destroy(name).await.map(|()| vec![])?),
+            Self::Existing(existing) => Ok(existing.undo(name, false).await?),
+        }
+    }
+
+    /// What stays of hosts that were given back.
+    pub fn stays(&self) -> &'static [&'static str] {
+        match self {
+            Self::Local(_) | Self::Hetzner(_) => &[],
+            Self::Existing(_) => super::existing::STAYS,
+        }
+    }
+
+    /// Forgets a host that cannot be reached and has nobody who could remove it; whether it was one.
+    ///
+    /// # Errors
+    /// It cannot be forgotten.
+    pub fn forget(&self, name: &str) -> Result<bool, CloudError> {
+        match self {
+            Self::Local(_) | Self::Hetzner(_) => Ok(false),
+            Self::Existing(existing) => Ok(existing.forget(name).map(|()| true)?),
         }
     }
 
@@ -245,6 +304,8 @@ impl Provider {
         match self {
             Self::Local(local) => Ok(local.destroy_all().await?),
             Self::Hetzner(hetzner) => Ok(hetzner.destroy_all().await?),
+            // They share nothing, and each was given back by its own name.
+            Self::Existing(_) => Ok(()),
         }
     }
 
@@ -256,6 +317,7 @@ impl Provider {
         match self {
             Self::Local(local) => Ok(local.leftovers()?),
             Self::Hetzner(hetzner) => Ok(hetzner.leftovers().await?),
+            Self::Existing(existing) => Ok(existing.leftovers()?),
         }
     }
 }

@@ -124,11 +124,13 @@ impl KeyPair {
 
     /// `SHA256:…`, as `ssh-keygen -l` shows it.
     pub fn fingerprint(&self) -> String {
-        self.private
-            .public_key()
-            .fingerprint(HashAlg::Sha256)
-            .to_string()
+        fingerprint(self.private.public_key())
     }
+}
+
+/// `SHA256:…`, as `ssh-keygen -l` shows it.
+pub fn fingerprint(key: &PublicKey) -> String {
+    key.fingerprint(HashAlg::Sha256).to_string()
 }
 
 /// `ssh-ed25519 AAAA…`: what known_hosts and authorized_keys need of a key.

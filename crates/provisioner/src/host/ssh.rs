@@ -9,16 +9,19 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use russh::client::{self, AuthResult, Handle};
-use russh::keys::{Algorithm, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
+use russh::client::{self, Handle};
+use russh::keys::{Algorithm, PrivateKey, PublicKey};
 use russh::{
-    AlgorithmKind, Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Preferred,
+    AlgorithmKind, Channel, ChannelMsg, ChannelReadHalf, ChannelStream, ChannelWriteHalf,
+    Disconnect, Preferred,
 };
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::cloud::Endpoint;
 
+use super::jump::Jump;
+use super::login::{self, Login, LoginError};
 use super::output::{Bytes, Collected, Fetched, Output, Saved, Sink};
 use super::pinned::Pinned;
 use super::script::{Script, quote};
@@ -34,6 +37,8 @@ pub struct Target {
     pub user: String,
     /// The only host key we accept.
     pub host_key: PublicKey,
+    /// The host through which it is reached; none where it is reached directly.
+    pub via: Option<Jump>,
 }
 
 impl Target {
@@ -44,6 +49,7 @@ impl Target {
             address: address.socket(),
             user: "root".to_owned(),
             host_key,
+            via: None,
         }
     }
 }
@@ -86,6 +92,45 @@ pub enum SshError {
         host: String,
         /// The account.
         user: String,
+    },
+    /// None of the instructor's own keys is let in.
+    #[error("{host}: lets `{user}` in by none of these keys: {}", tried.join(", "))]
+    #[diagnostic(help(
+        "Does `ssh {user}@…` get in from here? Name the account in `hosts.existing.user` and the file of the key in `hosts.existing.identity`."
+    ))]
+    RefusedOwn {
+        /// The host's word, or the machine.
+        host: String,
+        /// The account.
+        user: String,
+        /// Their fingerprints, and where they are.
+        tried: Vec<String>,
+    },
+    /// There is no key of the instructor's to try.
+    #[error("{host}: there is no key to log in with as `{user}`: {why}")]
+    #[diagnostic(help("{way_out}"))]
+    NoKey {
+        /// The host's word, or the machine.
+        host: String,
+        /// The account.
+        user: String,
+        /// What is wrong.
+        why: String,
+        /// What to do.
+        way_out: String,
+    },
+    /// The host between us and it does not let us through.
+    #[error("{host}: the jump host {jump} does not let us through")]
+    #[diagnostic(help(
+        "Does `ssh -J` get there from here? The jump host must be up and allow TCP forwarding (AllowTcpForwarding in its sshd_config)."
+    ))]
+    Jump {
+        /// The host's word.
+        host: String,
+        /// The jump host.
+        jump: SocketAddr,
+        /// What went wrong on the way.
+        source: Box<Self>,
     },
     /// The connection broke, or the protocol did.
     #[error("{host}: the connection broke while {doing}")]
@@ -131,7 +176,12 @@ impl SshError {
     pub fn is_gone(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Broken { .. } | Self::TimedOut { .. } => true,
-            Self::HostKey { .. } | Self::Refused { .. } | Self::Input { .. } => false,
+            Self::HostKey { .. }
+            | Self::Refused { .. }
+            | Self::RefusedOwn { .. }
+            | Self::NoKey { .. }
+            | Self::Input { .. } => false,
+            Self::Jump { source, .. } => source.is_gone(),
         }
     }
 }
@@ -158,7 +208,10 @@ impl Default for Limits {
 /// An authenticated connection.
 pub struct Ssh {
     name: String,
+    user: String,
     handle: Handle<Pinned>,
+    /// The connection that this one goes through must outlive it.
+    _through: Option<Arc<Handle<Pinned>>>,
 }
 
 impl Ssh {
@@ -171,12 +224,39 @@ impl Ssh {
         key: Arc<PrivateKey>,
         deadline: Duration,
     ) -> Result<Self, SshError> {
+        Self::connect_as(target, &Login::Key(key), deadline).await
+    }
+
+    /// As [`Ssh::connect`], with whichever key.
+    ///
+    /// # Errors
+    /// As [`Ssh::connect`]'s; [`SshError::RefusedOwn`] and [`SshError::NoKey`] where it is the instructor's own.
+    pub async fn connect_as(
+        target: &Target,
+        login: &Login,
+        deadline: Duration,
+    ) -> Result<Self, SshError> {
         let timed_out = || SshError::TimedOut {
             host: target.name.clone(),
             doing: "connecting",
             after: deadline,
         };
-        timeout(deadline, Self::connect_now(target, key))
+        let connected = async {
+            let through = match &target.via {
+                None => None,
+                Some(via) => Some(via.through(&target.name, target.address).await?),
+            };
+            let (stream, through) = through.map_or((None, None), |(stream, through)| {
+                (Some(stream), Some(through))
+            });
+            Ok(Self {
+                name: target.name.clone(),
+                user: target.user.clone(),
+                handle: handshake(target, login, stream).await?,
+                _through: through,
+            })
+        };
+        timeout(deadline, connected)
             .await
             .map_err(|_| timed_out())?
     }
@@ -201,9 +281,7 @@ impl Ssh {
             let left = end.saturating_duration_since(Instant::now());
             match Self::connect(target, Arc::clone(&key), ATTEMPT.min(left)).await {
                 Ok(ssh) => return Ok(ssh),
-                Err(error @ (SshError::HostKey { .. } | SshError::Refused { .. })) => {
-                    return Err(error);
-                }
+                Err(error) if !error.is_gone() => return Err(error),
                 // Our own deadline cut the last attempt short: what an earlier one met tells more.
                 Err(SshError::TimedOut { .. }) if left < ATTEMPT && met.is_some() => {}
                 Err(SshError::TimedOut { host, doing, .. }) => {
@@ -224,65 +302,9 @@ impl Ssh {
         }
     }
 
-    async fn connect_now(target: &Target, key: Arc<PrivateKey>) -> Result<Self, SshError> {
-        let config = client::Config {
-            // Requests are small and each waits for its answer.
-            nodelay: true,
-            keepalive_interval: Some(Duration::from_secs(15)),
-            keepalive_max: 3,
-            preferred: Preferred {
-                key: [Algorithm::Ed25519].to_vec().into(),
-                ..Preferred::DEFAULT
-            },
-            ..client::Config::default()
-        };
-        let pinned = Pinned {
-            host_key: target.host_key.clone(),
-        };
-        let mut handle = match client::connect(Arc::new(config), target.address, pinned).await {
-            Ok(handle) => handle,
-            // A host of ours has an ed25519 key and no other, so one without any is somebody else's.
-            Err(
-                russh::Error::UnknownKey
-                | russh::Error::NoCommonAlgo {
-                    kind: AlgorithmKind::Key,
-                    ..
-                },
-            ) => {
-                return Err(SshError::HostKey {
-                    host: target.name.clone(),
-                    expected: target
-                        .host_key
-                        .fingerprint(russh::keys::HashAlg::Sha256)
-                        .to_string(),
-                });
-            }
-            Err(source) => {
-                return Err(SshError::Unreachable {
-                    host: target.name.clone(),
-                    address: target.address,
-                    source: Box::new(source),
-                });
-            }
-        };
-        let answer = handle
-            .authenticate_publickey(&target.user, PrivateKeyWithHashAlg::new(key, None))
-            .await
-            .map_err(|source| SshError::Broken {
-                host: target.name.clone(),
-                doing: "logging in",
-                source: Box::new(source),
-            })?;
-        match answer {
-            AuthResult::Success => Ok(Self {
-                name: target.name.clone(),
-                handle,
-            }),
-            AuthResult::Failure { .. } => Err(SshError::Refused {
-                host: target.name.clone(),
-                user: target.user.clone(),
-            }),
-        }
+    /// The account that we are logged in to.
+    pub fn user(&self) -> &str {
+        &self.user
     }
 
     /// Runs a script as `sh -s`. A status other than 0 is an answer, not an error.
@@ -455,6 +477,74 @@ impl Ssh {
         const GOODBYE: Duration = Duration::from_secs(1);
         let goodbye = self.handle.disconnect(Disconnect::ByApplication, "", "");
         let _ = timeout(GOODBYE, goodbye).await;
+    }
+}
+
+/// Connects, looks at the host key and logs in. With a stream it goes through that.
+pub(super) async fn handshake(
+    target: &Target,
+    login: &Login,
+    stream: Option<ChannelStream<client::Msg>>,
+) -> Result<Handle<Pinned>, SshError> {
+    let config = Arc::new(config());
+    let pinned = Pinned {
+        host_key: target.host_key.clone(),
+    };
+    let connected = match stream {
+        None => client::connect(config, target.address, pinned).await,
+        Some(stream) => client::connect_stream(config, stream, pinned).await,
+    };
+    let mut handle = connected.map_err(|error| match error {
+        // A host of ours has an ed25519 key and no other, so one without any is somebody else's.
+        russh::Error::UnknownKey
+        | russh::Error::NoCommonAlgo {
+            kind: AlgorithmKind::Key,
+            ..
+        } => SshError::HostKey {
+            host: target.name.clone(),
+            expected: target
+                .host_key
+                .fingerprint(russh::keys::HashAlg::Sha256)
+                .to_string(),
+        },
+        source => SshError::Unreachable {
+            host: target.name.clone(),
+            address: target.address,
+            source: Box::new(source),
+        },
+    })?;
+    let (host, user) = (target.name.clone(), target.user.clone());
+    match login::log_in(&mut handle, &target.user, login).await {
+        Ok(()) => Ok(handle),
+        Err(LoginError::Refused(tried)) if tried.is_empty() => {
+            Err(SshError::Refused { host, user })
+        }
+        Err(LoginError::Refused(tried)) => Err(SshError::RefusedOwn { host, user, tried }),
+        Err(LoginError::NoKey { why, help }) => Err(SshError::NoKey {
+            host,
+            user,
+            why,
+            way_out: help,
+        }),
+        Err(LoginError::Broken(source)) => Err(SshError::Broken {
+            host,
+            doing: "logging in",
+            source: Box::new(source),
+        }),
+    }
+}
+
+pub(super) fn config() -> client::Config {
+    client::Config {
+        // Requests are small and each waits for its answer.
+        nodelay: true,
+        keepalive_interval: Some(Duration::from_secs(15)),
+        keepalive_max: 3,
+        preferred: Preferred {
+            key: [Algorithm::Ed25519].to_vec().into(),
+            ..Preferred::DEFAULT
+        },
+        ..client::Config::default()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The fields of an inventory, as one table: what may stand where, for the reader and for the schema.
 
+use super::existing::{EXISTING, JUMP, MACHINE};
 use super::guard::{CPU, EGRESS, GUARD, MEMORY};
 use super::hetzner::HETZNER;
 use super::size::MAX_CPUS;
@@ -61,7 +62,7 @@ pub(super) const fn field(name: &'static str, form: Form, doc: &'static str) -> 
 }
 
 impl Field {
-    const fn required(mut self) -> Self {
+    pub(super) const fn required(mut self) -> Self {
         self.required = true;
         self
     }
@@ -201,6 +202,7 @@ pub(crate) const HOSTS: Section = Section {
                     "systemd-nspawn on this machine: for rehearsals, not a security boundary",
                 ),
                 ("hetzner", "servers that are rented from Hetzner Cloud"),
+                ("existing", "machines that you already have, by SSH"),
             ]),
             "Where the hosts come from.",
         )
@@ -231,13 +233,18 @@ pub(crate) const HOSTS: Section = Section {
         field(
             "power_off",
             Form::Flag,
-            "Whether hosts power themselves off after the deadline: true when it is missing.",
+            "Whether hosts power themselves off after the deadline: when it is missing, all but machines that you already have do.",
         ),
         field("limits", Form::Section(&LIMITS), "What each host may use."),
         field(
             "hetzner",
             Form::Section(&HETZNER),
             "Servers of Hetzner Cloud.",
+        ),
+        field(
+            "existing",
+            Form::Section(&EXISTING),
+            "Machines that you already have.",
         ),
     ],
 };
@@ -314,6 +321,9 @@ pub(crate) fn homes_of(name: &str) -> Vec<&'static str> {
         &HOSTS,
         &LIMITS,
         &HETZNER,
+        &EXISTING,
+        &MACHINE,
+        &JUMP,
         &GUARD,
         &CPU,
         &MEMORY,

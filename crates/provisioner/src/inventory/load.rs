@@ -10,7 +10,7 @@ use super::fields::INVENTORY;
 use super::problem::{Finding, Problems, Report, unusable};
 use super::syntax::NotYaml;
 use super::tree::{self, Node};
-use super::types::Inventory;
+use super::types::{Inventory, ProviderKind};
 use super::{guard, people, sections};
 use crate::names::WORDS;
 use crate::participants::{Refusal, private, read_capped};
@@ -103,8 +103,13 @@ fn inventory(
         .key("workshop")
         .and_then(|key| sections::workshop(fields.value("workshop"), key, now, report));
     let has_deadline = (workshop.as_ref()).is_none_or(|workshop| workshop.deadline.is_some());
-    let (hosts, provided) =
-        sections::hosts(fields.value("hosts"), &place("hosts"), has_deadline, report);
+    let (hosts, provided) = sections::hosts(
+        fields.value("hosts"),
+        &place("hosts"),
+        has_deadline,
+        folder,
+        report,
+    );
     let bitcoin = sections::bitcoin(
         fields.value("bitcoin"),
         &place("bitcoin"),
@@ -127,6 +132,14 @@ fn inventory(
             &place("participants"),
             format!("{count} hosts are wanted (spare ones included), and there are {WORDS} names for hosts"),
             "split the people over several workshops, each with a folder of its own",
+        );
+    }
+    let machines = inventory.hosts.existing.machines.len();
+    if inventory.hosts.provider == ProviderKind::Existing && machines > 0 && machines <= count {
+        report.problem(
+            &place("hosts"),
+            format!("{machines} machines are not enough for {count} hosts (spare ones included) and one that builds"),
+            "name more of them in `hosts.existing.machines`, or take fewer spare hosts; participants are root on theirs, so none of those can build for the others",
         );
     }
     if inventory.participants.is_empty() && !report.has_problems() {

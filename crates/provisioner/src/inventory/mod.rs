@@ -2,6 +2,7 @@
 
 mod address;
 pub mod edit;
+mod existing;
 mod fields;
 mod guard;
 mod hetzner;
@@ -26,6 +27,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 pub use address::NodeAddress;
+pub use existing::{Existing, Machine};
 pub use guard::{Guard, Sustained, Volume};
 pub use hetzner::Servers;
 pub use load::{Loaded, MAX_INVENTORY};

@@ -44,6 +44,12 @@ pub(super) fn spend_limit(
             "hosts of the provider `local` cost nothing, so the spend limit limits nothing",
             "it is for rented hosts: leave it for later, or remove the line",
         );
+    } else if provider == Some(ProviderKind::Existing) {
+        report.problem(
+            &node.span,
+            "what machines cost that you already have is not known here, so no limit can be kept",
+            "remove the line: limits are for hosts that are rented by `workshop`",
+        );
     } else if !has_deadline {
         report.problem(
             &node.span,

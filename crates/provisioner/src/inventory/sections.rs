@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::address::NodeAddress;
+use super::existing::existing;
 use super::fields::{BITCOIN, HOSTS, LIMITS, SOURCE_PATH, WORKSHOP};
 use super::hetzner::hetzner;
 use super::problem::Report;
@@ -268,23 +269,20 @@ pub(super) fn hosts(
     node: Option<&Node>,
     place: &Place,
     has_deadline: bool,
+    folder: &Path,
     report: &mut Report,
 ) -> (Option<Hosts>, Provided) {
     let fields = HOSTS.read(node, place, report);
     let provider = fields.parse("provider", report, |text| {
-        const LATER: &str = "write `local` (hosts on this machine) or `hetzner`";
         values::word(
             text,
             "a provider",
             &[
                 ("local", ProviderKind::Local),
                 ("hetzner", ProviderKind::Hetzner),
+                ("existing", ProviderKind::Existing),
             ],
-            &[(
-                "existing",
-                "the provider `existing` is not in this version yet",
-                LATER,
-            )],
+            &[],
         )
     });
     let count =
@@ -293,27 +291,43 @@ pub(super) fn hosts(
     let parallel = fields.parse("parallel", report, count("parallel", 1, MAX_PARALLEL));
 
     let spend_limit = money::spend_limit(&fields, provider, has_deadline, report);
-    let power_off = fields.value("power_off").map(|_| {
-        fields.parse("power_off", report, |text| {
-            values::word(
-                text,
-                "true or false",
-                &[("true", true), ("false", false)],
-                &[],
-            )
-        })
-    });
+    let power_off = fields
+        .value("power_off")
+        .map(|_| fields.parse("power_off", report, values::flag));
 
     let servers = hetzner(
         fields.value("hetzner"),
         fields.key("hetzner").unwrap_or(place),
         report,
     );
-    if let (Some(ProviderKind::Local), Some(node)) = (provider, fields.value("hetzner")) {
-        report.remark(
+    let machines = existing(
+        fields.value("existing"),
+        fields.key("existing").unwrap_or(place),
+        folder,
+        report,
+    );
+    for (name, its) in [
+        ("hetzner", ProviderKind::Hetzner),
+        ("existing", ProviderKind::Existing),
+    ] {
+        if let (Some(provider), Some(node)) = (provider, fields.value(name))
+            && provider != its
+        {
+            report.remark(
+                &node.span,
+                format!("`{name}` says nothing about hosts of the provider `{provider}`"),
+                format!("write `provider: {name}` if it is meant"),
+            );
+        }
+    }
+    let no_machines = provider == Some(ProviderKind::Existing) && machines.machines.is_empty();
+    if let (true, Some(node)) = (no_machines, fields.value("provider"))
+        && !report.has_problems()
+    {
+        report.problem(
             &node.span,
-            "`hetzner` says nothing about local hosts",
-            "write `provider: hetzner` if they are to be rented",
+            "no machines are named",
+            "name them: `existing: {machines: [192.0.2.7, 192.0.2.8]}`, one for each host and one that builds",
         );
     }
     let place = fields.key("limits").unwrap_or(place);
@@ -351,6 +365,7 @@ pub(super) fn hosts(
                 disk,
             },
             hetzner: servers?,
+            existing: machines.clone(),
         })
     };
     (whole(), provided)

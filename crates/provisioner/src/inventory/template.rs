@@ -22,11 +22,11 @@ bitcoin:
   addnode: []          # nodes to connect to beside the workshop's own: [node.example.org, 192.0.2.7:48333]
 
 hosts:
-  provider: local      # local: systemd-nspawn on this machine, for rehearsals | hetzner: rented servers
+  provider: local      # local: systemd-nspawn on this machine, for rehearsals | hetzner: rented | existing: yours
   spare: 0             # ready hosts for people who walk in
   parallel: 8          # hosts worked on side by side
   # spend_limit: 25 EUR   # the most that rented hosts may cost until the deadline, tax included
-  # power_off: true    # whether hosts power themselves off after the deadline
+  # power_off: true    # whether hosts power themselves off after the deadline; yours do only if it says so
   limits:              # of each host
     memory: 3GiB
     cpus: 2
@@ -38,6 +38,13 @@ hosts:
   #   image: debian-13
   #   builder_type: cpx51
   #   ssh_from: [192.0.2.0/24]   # everybody, without it
+  # existing:          # machines that you have, one for each host and one that builds
+  #   user: debian     # root, or an account with sudo and no password
+  #   identity: ~/.ssh/id_ed25519   # your key for them; the agent, without it
+  #   jump: 198.51.100.1            # the host through which they are reached
+  #   machines:
+  #     - 192.0.2.7
+  #     - {address: \"192.0.2.8:2222\", user: root, host_key: ssh-ed25519 AAAA…, builder: true}
 
 guard:                 # what no host does for long: it warns on all terminals, stops what is to blame, powers off
   cpu: {percent: 90, for: 2h}        # of all processors, on average; `off` for each, or `guard: off`
@@ -56,6 +63,7 @@ participants:
 mod tests {
     use std::path::Path;
 
+    use super::super::existing::{EXISTING, JUMP, MACHINE};
     use super::super::fields::{BITCOIN, HOSTS, LIMITS, PARTICIPANT, WORKSHOP};
     use super::super::guard::{CPU, EGRESS, GUARD, MEMORY};
     use super::super::hetzner::HETZNER;
@@ -90,6 +98,9 @@ mod tests {
             HOSTS,
             LIMITS,
             HETZNER,
+            EXISTING,
+            MACHINE,
+            JUMP,
             GUARD,
             CPU,
             MEMORY,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::address::NodeAddress;
+use super::existing::Existing;
 use super::guard::Guard;
 use super::hetzner::Servers;
 use super::money::Money;
@@ -169,6 +170,8 @@ pub struct Hosts {
     pub limits: Limits,
     /// What servers of Hetzner Cloud are like.
     pub hetzner: Servers,
+    /// Machines that somebody already has.
+    pub existing: Existing,
 }
 
 impl Hosts {
@@ -176,6 +179,8 @@ impl Hosts {
     pub fn powers_off(&self) -> bool {
         self.power_off.unwrap_or(match self.provider {
             ProviderKind::Local | ProviderKind::Hetzner => true,
+            // Somebody else's machine is not switched off unasked.
+            ProviderKind::Existing => false,
         })
     }
 }
@@ -189,6 +194,8 @@ pub enum ProviderKind {
     Local,
     /// Hetzner Cloud.
     Hetzner,
+    /// Machines that somebody already has.
+    Existing,
 }
 
 impl fmt::Display for ProviderKind {
@@ -196,6 +203,7 @@ impl fmt::Display for ProviderKind {
         match self {
             Self::Local => f.pad("local"),
             Self::Hetzner => f.pad("hetzner"),
+            Self::Existing => f.pad("existing"),
         }
     }
 }

@@ -54,6 +54,12 @@ pub(crate) fn bad<T>(message: impl Into<String>, help: impl Into<String>) -> Res
     })
 }
 
+/// `true` or `false`.
+pub(crate) fn flag(text: &str) -> Result<bool, Bad> {
+    let known = [("true", true), ("false", false)];
+    word(text, "true or false", &known, &[])
+}
+
 /// A version of Bitcoin Core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {

@@ -38,7 +38,7 @@ pub(crate) async fn assign(
         .any(|host| host.address.is_some() || host.unfinished.is_some());
     let there = if was_made {
         let kind = place.state().provider;
-        Provider::open(kind, workshop_id(&place), Some(inventory))?
+        Provider::open(kind, workshop_id(&place), place.folder(), Some(inventory))?
             .list()
             .await?
     } else {

@@ -8,7 +8,8 @@ use super::builder::{Serving, Trouble};
 use super::{Failure, HostReport, Run};
 use crate::cloud::hetzner::contact::{ContactError, FirstKey, first_contact};
 use crate::cloud::{Endpoint, HostLimits, HostSpec};
-use crate::host::{Limits, Ssh, Target};
+use crate::host::keys::fingerprint;
+use crate::host::{Limits, Ssh};
 use crate::job::Reporter;
 use crate::nix::Closure;
 use crate::plan::{Action, BUILDER, PlannedHost};
@@ -55,20 +56,24 @@ impl Run {
         let spec = {
             let place = self.place();
             // A provider that keeps the key gets one that is good for nothing but our first visit.
-            let host_key = if self.provider.keeps_host_keys() && action == Action::Create {
-                FirstKey::of(place.folder(), name)
-                    .for_new_server()
-                    .map_err(|error| Failure::new(&error))?
+            let host_key = if !self.provider.gives_host_keys() {
+                None
+            } else if self.provider.keeps_host_keys() && action == Action::Create {
+                let key = FirstKey::of(place.folder(), name).for_new_server();
+                Some(key.map_err(|error| Failure::new(&error))?)
             } else {
-                place.host_key(name).map_err(|error| Failure::new(&error))?
+                Some(place.host_key(name).map_err(|error| Failure::new(&error))?)
             };
+            let host_key = host_key.map(|key| key.private_text()).transpose();
             HostSpec {
                 name: name.to_owned(),
                 index,
-                host_key: host_key.private_text().map_err(|error| Failure {
-                    message: error.to_string(),
-                    hint: None,
-                })?,
+                host_key: host_key
+                    .map_err(|error| Failure {
+                        message: error.to_string(),
+                        hint: None,
+                    })?
+                    .unwrap_or_default(),
                 root_key: self.instructor.public_line(),
                 // The builder is the instructor's and may use the machine.
                 limits: if name == BUILDER {
@@ -141,18 +146,31 @@ impl Run {
         address: Endpoint,
         patience: Duration,
     ) -> Result<Ssh, Trouble> {
-        let (first, own) = {
-            let place = self.place();
-            let own = place.host_key(name).map_err(|error| Failure::new(&error))?;
-            (FirstKey::of(place.folder(), name), own)
+        let trouble = |error: ContactError| Trouble {
+            is_the_hosts: matches!(&error, ContactError::Ssh(error) if error.is_gone()),
+            failure: Failure::new(&error),
         };
-        let target = Target::root(name, address, own.public());
-        first_contact(&target, &first, &own, self.instructor.private(), patience)
-            .await
-            .map_err(|error| Trouble {
-                is_the_hosts: matches!(&error, ContactError::Ssh(error) if error.is_gone()),
-                failure: Failure::new(&error),
-            })
+        let (target, visit) = {
+            let place = self.place();
+            let target = place.keys().root(name, address);
+            let target = target.map_err(|error| Failure::new(&error))?;
+            let visit = if self.provider.keeps_host_keys() {
+                let own = place.host_key(name).map_err(|error| Failure::new(&error))?;
+                Some((FirstKey::of(place.folder(), name), own))
+            } else {
+                None
+            };
+            (target, visit)
+        };
+        let login = self.instructor.private();
+        match visit {
+            Some((first, own)) => first_contact(&target, &first, &own, login, patience)
+                .await
+                .map_err(trouble),
+            None => Ssh::connect_when_up(&target, login, patience)
+                .await
+                .map_err(|error| trouble(error.into())),
+        }
     }
 
     pub(super) async fn configure(
@@ -165,8 +183,12 @@ impl Run {
         let report = self.reporter(&host.name);
         let fingerprint = self
             .place()
-            .host_key(&host.name)
-            .map(|key| key.fingerprint())
+            .keys()
+            .find_host(&host.name)
+            .ok()
+            .flatten()
+            .as_ref()
+            .map(fingerprint)
             .unwrap_or_default();
         let result = match address.clone() {
             Ok(address) => {

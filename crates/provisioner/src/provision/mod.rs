@@ -9,6 +9,7 @@ mod context;
 mod error;
 mod hosts;
 mod report;
+mod takeover;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -31,6 +32,7 @@ use crate::state::{Event, Role, Workplace};
 pub(crate) use assign::assign;
 pub use error::ProvisionError;
 pub use report::{Failure, HostReport};
+pub use takeover::takeover;
 
 /// What of the plan to work on, and how.
 #[derive(Debug, Default)]
@@ -81,7 +83,7 @@ pub async fn provision(
     Provider::check(kind)?;
     let mut place = Workplace::open(path, "provision")?;
     take_provider(&mut place, kind)?;
-    let provider = Provider::open(kind, workshop_id(&place), Some(&inventory))?;
+    let provider = Provider::open(kind, workshop_id(&place), place.folder(), Some(&inventory))?;
     let there = provider.list().await?;
     let mut hosts = plan(&inventory, place.state(), &there)?;
     if let Some(limit) = &inventory.hosts.spend_limit {
@@ -118,7 +120,12 @@ pub async fn provision(
     }
 
     let report = Reporter::new(provider.shared(), options.events.clone());
-    let prepared = provider.prepare(&report).await?;
+    let mut made_of: Vec<(String, u16)> = (hosts.iter())
+        .filter(|host| options.only.is_empty() || options.only.contains(&host.name))
+        .map(|host| (host.name.clone(), host.index))
+        .collect();
+    made_of.push((BUILDER.to_owned(), BUILDER_INDEX));
+    let prepared = provider.prepare(&made_of, &report).await?;
     let caches = user_cache()?;
     let source = match &inventory.bitcoin.source {
         SourceKind::Path(folder) => {

@@ -9,11 +9,11 @@ use std::time::{Duration, SystemTime};
 use super::desk::Desk;
 use super::event::Event;
 use crate::cloud::Endpoint;
-use crate::host::keys::KeyPair;
+use crate::host::keys::{fingerprint, public_line};
 use crate::inventory::Inventory;
 use crate::job::JobEvent;
 use crate::provision::{self, Options, ProvisionError, provision};
-use crate::state::{self, LockError, Role, WorkplaceError};
+use crate::state::{self, Keys, LockError, Role, WorkplaceError};
 
 /// How often the inventory and the journal are looked at: two `stat` calls.
 const LOOK: Duration = Duration::from_millis(500);
@@ -53,27 +53,20 @@ pub(super) struct Access {
 
 /// Reads whose host is where. Blocks on the disk.
 pub(super) fn read_seats(inventory: &Path) -> Result<Seats, WorkplaceError> {
-    let folder = state::folder_of(inventory);
+    let keys = Keys::of(inventory);
     let state = state::read(inventory)?.unwrap_or_default();
     let mut seats = BTreeMap::new();
     for (word, host) in state.hosts {
         if host.role != Role::Participant {
             continue;
         }
-        let key = folder
-            .join("hosts")
-            .join(&word)
-            .join("ssh_host_ed25519_key");
-        let access = match host.address.filter(|_| host.verified && key.exists()) {
+        let access = match host.address.filter(|_| host.verified) {
             None => None,
-            Some(address) => {
-                let key = KeyPair::load_or_create(&key, "")?;
-                Some(Access {
-                    address,
-                    fingerprint: key.fingerprint(),
-                    host_key: key.public_line(),
-                })
-            }
+            Some(address) => keys.find_host(&word)?.map(|key| Access {
+                address,
+                fingerprint: fingerprint(&key),
+                host_key: public_line(&key),
+            }),
         };
         seats.insert(host.identity, Seat { word, access });
     }

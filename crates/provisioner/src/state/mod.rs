@@ -13,7 +13,12 @@ use std::path::{Path, PathBuf};
 pub use journal::{Effect, Event, JournalError, Role};
 pub use lock::{LockError, Locked};
 
+use russh::keys::PublicKey;
+
 use crate::cloud::Endpoint;
+use crate::cloud::existing::ways::Ways;
+use crate::cloud::existing::{Record, RecordError, Way};
+use crate::host::Target;
 use crate::host::keys::{KeyFileError, KeyPair};
 use crate::inventory::ProviderKind;
 use journal::Journal;
@@ -117,6 +122,7 @@ impl State {
 #[derive(Debug)]
 pub struct Workplace {
     folder: PathBuf,
+    keys: Keys,
     journal: Journal,
     state: State,
     // Last, so that it is given back after the journal is closed.
@@ -142,6 +148,10 @@ pub enum WorkplaceError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Journal(#[from] JournalError),
+    /// What is written down of a machine cannot be read.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Machine(#[from] RecordError),
     /// A key of ours cannot be read or made.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -228,17 +238,25 @@ pub fn lives(inventory: &Path) -> Result<BTreeMap<String, Life>, WorkplaceError>
     }
 }
 
-/// The keys of a workshop, for commands that only look and need not wait for those that change something.
+/// The keys of a workshop and the ways to its hosts, for commands that only look and need not wait for those that
+/// change something.
 #[derive(Clone, Debug)]
 pub struct Keys {
     folder: PathBuf,
+    ways: Ways,
 }
 
 impl Keys {
     /// Those of the workshop of the inventory at `inventory`.
     pub fn of(inventory: &Path) -> Self {
+        Self::in_folder(&folder_of(inventory))
+    }
+
+    /// Those in this folder `.workshop/`.
+    pub(crate) fn in_folder(folder: &Path) -> Self {
         Self {
-            folder: folder_of(inventory),
+            folder: folder.to_owned(),
+            ways: Ways::default(),
         }
     }
 
@@ -250,20 +268,37 @@ impl Keys {
         KeyPair::read(&self.folder.join(INSTRUCTOR_KEY))
     }
 
-    /// The key pair of the host `name`.
+    /// The key that the host `name` proves itself with: its machine's, or the one that we made for it; none where there
+    /// is neither yet.
     ///
     /// # Errors
-    /// [`KeyFileError`]; also when there is none yet.
-    pub fn host(&self, name: &str) -> Result<KeyPair, KeyFileError> {
-        KeyPair::read(&host_key_file(&self.folder, name))
+    /// [`WorkplaceError::Key`] and [`WorkplaceError::Machine`].
+    pub fn find_host(&self, name: &str) -> Result<Option<PublicKey>, WorkplaceError> {
+        if let Some(record) = Record::load(&self.folder, name)? {
+            return Ok(Some(record.machine.host_key.public()));
+        }
+        let pair = KeyPair::load(&host_key_file(&self.folder, name))?;
+        Ok(pair.map(|pair| pair.public()))
     }
 
-    /// As [`Keys::host`]; none where it was not made yet.
+    /// The host through which the host `name` is reached, if there is one.
     ///
     /// # Errors
-    /// [`KeyFileError`].
-    pub fn find_host(&self, name: &str) -> Result<Option<KeyPair>, KeyFileError> {
-        KeyPair::load(&host_key_file(&self.folder, name))
+    /// [`WorkplaceError::Machine`].
+    pub(crate) fn jump(&self, name: &str) -> Result<Option<Way>, WorkplaceError> {
+        Ok(Record::load(&self.folder, name)?.and_then(|record| record.jump))
+    }
+
+    /// Root of the host `name`, which is at `address`.
+    ///
+    /// # Errors
+    /// As [`Keys::find_host`]'s; also when its key is not known.
+    pub fn root(&self, name: &str, address: Endpoint) -> Result<Target, WorkplaceError> {
+        if let Some(record) = Record::load(&self.folder, name)? {
+            return Ok(self.ways.root(name, &record));
+        }
+        let pair = KeyPair::read(&host_key_file(&self.folder, name))?;
+        Ok(Target::root(name, address, pair.public()))
     }
 }
 
@@ -295,6 +330,7 @@ impl Workplace {
             state.apply(&event);
         }
         Ok(Self {
+            keys: Keys::in_folder(&folder),
             folder,
             journal,
             state,
@@ -320,6 +356,11 @@ impl Workplace {
         self.journal.append(&event)?;
         self.state.apply(&event);
         Ok(())
+    }
+
+    /// The workshop's keys and the ways to its hosts.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     /// The key pair that the host `name` proves itself with, made on first use and kept for a rebuild.

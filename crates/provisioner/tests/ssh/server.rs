@@ -167,6 +167,7 @@ pub(crate) fn target(address: SocketAddr) -> Target {
         address,
         user: "root".into(),
         host_key: PublicKey::from(&*key(2)),
+        via: None,
     }
 }
 

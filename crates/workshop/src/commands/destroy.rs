@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::collect;
 use super::instructor::{self, InventoryArgs, PARALLEL};
+use super::takeover;
 use crate::cli::{Outcome, Result};
 use crate::output::Output;
 use crate::progress::Progress;
@@ -36,6 +37,11 @@ pub(crate) struct Args {
     #[arg(long)]
     no_collect: bool,
 
+    /// Take machines out of the state that cannot be given back, because they are gone or answer no more. Nothing is put
+    /// back on them.
+    #[arg(long)]
+    forget: bool,
+
     /// Where work is collected, instead of the folder `collected` beside the inventory.
     #[arg(long, value_name = "FOLDER", conflicts_with = "no_collect")]
     into: Option<PathBuf>,
@@ -49,8 +55,17 @@ pub(crate) struct Args {
 struct Document {
     collected: Vec<collect::Host>,
     gone: Vec<String>,
+    /// What to know of some of them all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<Note>,
     failed: Vec<Failed>,
     left: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Note {
+    word: String,
+    note: String,
 }
 
 #[derive(Serialize)]
@@ -102,7 +117,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
     }
     let destroyed = instructor::block_on(async {
         let (events, progress) = Progress::start(*output);
-        let destroyed = destroy(path, &args.only, Some(events)).await;
+        let destroyed = destroy(path, &args.only, args.forget, Some(events)).await;
         progress.end().await;
         destroyed
     })??;
@@ -139,6 +154,9 @@ fn tell(
             &Document {
                 collected,
                 gone: destroyed.gone,
+                notes: (destroyed.notes.into_iter())
+                    .map(|(word, note)| Note { word, note })
+                    .collect(),
                 failed,
                 left,
             },
@@ -147,6 +165,9 @@ fn tell(
     }
     for (word, failure) in &destroyed.failed {
         output.remark(format_args!("error: {word}: {}", failure.message));
+    }
+    for (word, note) in &destroyed.notes {
+        output.remark(format_args!("remark: {word}: {note}"));
     }
     for thing in &left {
         output.remark(format_args!("left: {thing}"));
@@ -158,6 +179,9 @@ fn tell(
         ))?,
         (Outcome::Yes, false) => output.text(&format!("destroyed: {}\n", destroyed.gone.join(", ")))?,
         (Outcome::No | Outcome::CouldNot | Outcome::Differs, _) => output.remark("Run `workshop destroy` again to go on."),
+    }
+    if !destroyed.stays.is_empty() && !destroyed.gone.is_empty() {
+        output.remark(takeover::stays(destroyed.stays).trim_end());
     }
     Ok(outcome)
 }
@@ -274,6 +298,8 @@ fn by_label(label: &WorkshopId, args: &Args, output: &Output) -> Result {
     let left = instructor::block_on(destroy_label(label.clone()))??;
     let destroyed = Destroyed {
         gone,
+        notes: vec![],
+        stays: &[],
         failed: vec![],
         left,
     };

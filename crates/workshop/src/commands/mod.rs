@@ -35,10 +35,12 @@ pub(crate) mod show;
 pub(crate) mod ssh;
 pub(crate) mod start;
 pub(crate) mod status;
+mod takeover;
 pub(crate) mod tasks;
 #[cfg(target_os = "linux")]
 pub(crate) mod trace;
 pub(crate) mod tracepoints;
+pub(crate) mod trust;
 pub(crate) mod wake;
 pub(crate) mod watch;
 

@@ -1,14 +1,19 @@
 //! `workshop plan`: what `provision` would do, and what it would cost. Changes and writes nothing.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use miette::IntoDiagnostic as _;
+use provisioner::cloud::Provider;
+use provisioner::cloud::existing::Placed;
 use provisioner::cost::{Cost, Costed, Forecast, Tariff};
-use provisioner::inventory::Inventory;
+use provisioner::inventory::{Inventory, ProviderKind};
 use provisioner::plan::{Action, plan};
-use provisioner::{cloud::Provider, state};
+use provisioner::state;
 use serde::Serialize;
 
 use super::instructor::{self, InventoryArgs, Listing};
+use super::takeover;
 use crate::cli::{Outcome, Result};
 use crate::diagnostic;
 use crate::output::{self, Output};
@@ -39,6 +44,9 @@ struct Document {
     spend_limit: Option<String>,
     /// Why `provision` would refuse.
     refused: Option<String>,
+    /// Machines of yours that would become hosts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    takes_over: Vec<Placed>,
 }
 
 #[derive(Serialize)]
@@ -66,6 +74,7 @@ fn show(args: &Args, output: &Output) -> miette::Result<bool> {
     let inventory = args.inventory.load(output)?;
     let now = Timestamp::now();
     let forecast = forecast(args, &inventory, now)?;
+    let machines = provisioner::takeover(&args.inventory.inventory, &inventory, &[])?;
     let changes = forecast.changes();
     let limit = inventory.hosts.spend_limit.as_ref();
     let refused = if inventory.workshop.is_over(now) {
@@ -92,11 +101,15 @@ fn show(args: &Args, output: &Output) -> miette::Result<bool> {
             deadline: inventory.workshop.deadline.map(|it| it.timestamp()),
             spend_limit: limit.map(ToString::to_string),
             refused,
+            takes_over: machines,
         };
         output.document("plan", &document)?;
         return Ok(changes);
     }
     output.text(&text(&forecast, &totals, &inventory))?;
+    if !machines.is_empty() {
+        output.text(&takeover::text(&machines))?;
+    }
     if let Some(why) = refused {
         output.remark(format_args!("\n`workshop provision` would refuse: {why}"));
     }
@@ -105,16 +118,17 @@ fn show(args: &Args, output: &Output) -> miette::Result<bool> {
 
 fn forecast(args: &Args, inventory: &Inventory, now: Timestamp) -> miette::Result<Forecast> {
     let state = state::read(&args.inventory.inventory)?.unwrap_or_default();
+    let folder = state::folder_of(&args.inventory.inventory);
     // Before the first run there is no label, so nothing can carry it.
     let (there, tariff) = match state.id.parse() {
         Ok(id) => {
-            let provider = Provider::open(state.provider, id, Some(inventory))?;
+            let provider = Provider::open(state.provider, id, &folder, Some(inventory))?;
             instructor::block_on(async {
                 let there = provider.list_with_prices().await?;
                 Ok::<_, provisioner::cloud::CloudError>((there, provider.tariff().await?))
             })??
         }
-        Err(_) => (vec![], first_tariff(inventory)?),
+        Err(_) => (vec![], first_tariff(inventory, &folder)?),
     };
     let hosts = plan(inventory, &state, &there)?;
     let deadline = inventory.workshop.deadline.as_ref();
@@ -123,14 +137,16 @@ fn forecast(args: &Args, inventory: &Inventory, now: Timestamp) -> miette::Resul
 }
 
 /// What hosts will cost, before there is a workshop to ask a provider for.
-fn first_tariff(inventory: &Inventory) -> miette::Result<Tariff> {
+fn first_tariff(inventory: &Inventory, folder: &Path) -> miette::Result<Tariff> {
     let kind = inventory.hosts.provider;
-    if !Provider::bills(kind) {
-        return Ok(Tariff::FREE);
+    match kind {
+        ProviderKind::Local => return Ok(Tariff::FREE),
+        ProviderKind::Existing => return Ok(Tariff::own()),
+        ProviderKind::Hetzner => {}
     }
     // Only prices are asked for, so the label is nobody's.
     let nobody = "00000000".parse().into_diagnostic()?;
-    let provider = Provider::open(kind, nobody, Some(inventory))?;
+    let provider = Provider::open(kind, nobody, folder, Some(inventory))?;
     Ok(instructor::block_on(provider.tariff())??)
 }
 

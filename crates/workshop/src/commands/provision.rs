@@ -1,10 +1,14 @@
 //! `workshop provision`: makes every host what the inventory says.
 
+use std::io::{BufRead as _, IsTerminal as _};
+
+use miette::IntoDiagnostic as _;
 use provisioner::inventory::Inventory;
 use provisioner::{HostReport, Options, ProvisionError, provision};
 use serde::Serialize;
 
 use super::instructor::{self, InventoryArgs, Listing};
+use super::takeover;
 use crate::cli::{Outcome, Result};
 use crate::output::Output;
 use crate::progress::Progress;
@@ -25,6 +29,10 @@ pub(crate) struct Args {
     /// Also when the deadline is over; the hosts then stay on until they are destroyed.
     #[arg(long)]
     after_deadline: bool,
+    /// Take machines over that you already have without asking.
+    #[arg(long, short)]
+    yes: bool,
+
     /// Treat a local builder as one that is somewhere else: its cache is on its own disk.
     #[arg(long, hide = true)]
     remote_builder: bool,
@@ -50,6 +58,13 @@ struct Host {
 
 pub(crate) fn run(args: Args, output: &Output) -> Result {
     let inventory = args.inventory.load(output)?;
+    let machines = provisioner::takeover(&args.inventory.inventory, &inventory, &args.only)?;
+    if !machines.is_empty() {
+        output.remark(takeover::text(&machines).trim_end());
+        if !args.yes {
+            ask()?;
+        }
+    }
     let parallel = args.parallel.map(usize::from);
     let options = Options {
         only: args.only,
@@ -60,6 +75,31 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
     };
     let reports = instructor::block_on(work(&args.inventory, inventory, options, output))??;
     tell("provision", reports, &args.inventory, output)
+}
+
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+enum Refused {
+    #[error("taking machines over needs a yes, and nobody can be asked here")]
+    #[diagnostic(help("Read above what is done to them, then add --yes."))]
+    NobodyToAsk,
+    #[error("no machine was taken over")]
+    No,
+}
+
+fn ask() -> miette::Result<()> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Refused::NobodyToAsk.into());
+    }
+    anstream::eprintln!("Go on? Type yes:");
+    let mut line = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .into_diagnostic()?;
+    match line.trim() {
+        "yes" => Ok(()),
+        _ => Err(Refused::No.into()),
+    }
 }
 
 /// Provisions, and shows while it does.

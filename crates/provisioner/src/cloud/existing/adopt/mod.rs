@@ -3,12 +3,6 @@
 //! [`look`] changes nothing, [`adopt`] makes of a stock system what every provider gives, and [`undo`] gives it back.
 //! Participants are root there in the meantime, so the last one believes nothing that it finds.
 
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "the provider that calls it comes next"
-)]
-
 mod changes;
 mod look;
 mod paths;

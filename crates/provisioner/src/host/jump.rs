@@ -49,23 +49,18 @@ impl Jump {
         name: &str,
         address: SocketAddr,
     ) -> Result<(ChannelStream<Msg>, Arc<Handle<Pinned>>), SshError> {
-        let refused = |source| SshError::Jump {
-            host: name.to_owned(),
-            jump: self.0.target.address,
-            source: Box::new(source),
-        };
-        let connection = self.connection().await.map_err(refused)?;
+        // It says itself that it is the jump host, and what to do.
+        let connection = self.connection().await?;
         let (ip, port) = (address.ip().to_string(), address.port());
         let channel = connection
             // Whom it is for is told to the jump host's log alone.
             .channel_open_direct_tcpip(ip, port.into(), "127.0.0.1", 0)
             .await
-            .map_err(|source| {
-                refused(SshError::Unreachable {
-                    host: name.to_owned(),
-                    address,
-                    source: Box::new(source),
-                })
+            .map_err(|source| SshError::Jump {
+                host: name.to_owned(),
+                address,
+                jump: self.0.target.address,
+                source: Box::new(source),
             })?;
         Ok((channel.into_stream(), connection))
     }

@@ -120,17 +120,19 @@ pub enum SshError {
         way_out: String,
     },
     /// The host between us and it does not let us through.
-    #[error("{host}: the jump host {jump} does not let us through")]
+    #[error("{host}: cannot be reached at {address} through the jump host {jump}")]
     #[diagnostic(help(
-        "Does `ssh -J` get there from here? The jump host must be up and allow TCP forwarding (AllowTcpForwarding in its sshd_config)."
+        "Is it running, and does the jump host get there? It must also allow TCP forwarding (AllowTcpForwarding in its sshd_config)."
     ))]
     Jump {
         /// The host's word.
         host: String,
+        /// Where it should be.
+        address: SocketAddr,
         /// The jump host.
         jump: SocketAddr,
-        /// What went wrong on the way.
-        source: Box<Self>,
+        /// What that one said.
+        source: Box<russh::Error>,
     },
     /// The connection broke, or the protocol did.
     #[error("{host}: the connection broke while {doing}")]
@@ -175,13 +177,15 @@ impl SshError {
     /// Whether nobody is there any more, as opposed to somebody who does not let us in.
     pub fn is_gone(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Broken { .. } | Self::TimedOut { .. } => true,
+            Self::Unreachable { .. }
+            | Self::Jump { .. }
+            | Self::Broken { .. }
+            | Self::TimedOut { .. } => true,
             Self::HostKey { .. }
             | Self::Refused { .. }
             | Self::RefusedOwn { .. }
             | Self::NoKey { .. }
             | Self::Input { .. } => false,
-            Self::Jump { source, .. } => source.is_gone(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a hostile host can do to us over SSH, and what we say of it.
 
+mod own;
 mod server;
 
 use std::error::Error as _;

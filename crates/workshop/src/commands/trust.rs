@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, IsTerminal as _};
 
 use miette::IntoDiagnostic as _;
+use provisioner::Failure;
 use provisioner::cloud::existing::trust::{Shown, Standing, Trusted, look};
 use provisioner::inventory::{Existing, ProviderKind};
 use provisioner::state::Workplace;
@@ -175,7 +176,7 @@ fn tell(existing: &Existing, trusted: &Trusted, shown: Vec<Shown>, output: &Outp
                 jump: one.jump,
                 fingerprint: one.fingerprint(),
                 accepted: accepted(one),
-                error: one.key.as_ref().err().map(ToString::to_string),
+                error: (one.key.as_ref().err()).map(|error| Failure::new(error).message),
             })
             .collect();
         output.document("trust", &Document { machines })?;

@@ -136,7 +136,8 @@ fn machines_become_a_workshop_and_are_given_back() {
     cache_for(&machines.image, workshop.path());
     let cache = workshop.path().join("cache");
     workshop.set("XDG_CACHE_HOME", cache.display().to_string());
-    workshop.set("SSH_AUTH_SOCK", String::new());
+    let agent = Agent::start(workshop.path());
+    workshop.set("SSH_AUTH_SOCK", agent.socket.clone());
 
     // One where root is let in by nobody, and sudo asks for nothing.
     machines.says(
@@ -153,7 +154,7 @@ fn machines_become_a_workshop_and_are_given_back() {
     };
     let before: Vec<String> = (0..3).map(like).collect();
     inventory.provider = format!(
-        "existing, existing: {{identity: own, jump: {}, machines: [{}, {{address: {}, user: debian}}, {}]}}",
+        "existing, existing: {{identity: locked, jump: {}, machines: [{}, {{address: {}, user: debian}}, {}]}}",
         machines.address(2),
         machines.address(0),
         machines.address(1),
@@ -173,6 +174,11 @@ fn machines_become_a_workshop_and_are_given_back() {
     assert_eq!(asked.status, Some(2), "{}", asked.stderr);
     let jump = machines.all[2].1.fingerprint();
     assert!(asked.stderr.contains(&jump), "{}", asked.stderr);
+    // Behind the jump host nothing can be looked at without a key for it, and ours has a passphrase.
+    let locked = workshop.run(&["trust", "--yes"]);
+    assert_eq!(locked.status, Some(1), "{}", locked.stderr);
+    assert!(locked.stderr.contains("ssh-add"), "{}", locked.stderr);
+    agent.add(&workshop.path().join("own"));
     let trusted = workshop.run(&["trust", "--yes", "--json"]).json();
     let shown = trusted["machines"].as_array().unwrap();
     for (address, key) in &machines.all {
@@ -272,6 +278,48 @@ fn machines_become_a_workshop_and_are_given_back() {
         "{status}"
     );
     drop(machines);
+}
+
+/// An agent of OpenSSH's.
+struct Agent {
+    process: std::process::Child,
+    socket: String,
+}
+
+impl Agent {
+    /// Also makes of the key file `own` one with a passphrase, `locked`.
+    fn start(folder: &Path) -> Self {
+        let locked = folder.join("locked");
+        std::fs::copy(folder.join("own"), &locked).unwrap();
+        let mut keygen = std::process::Command::new("ssh-keygen");
+        keygen
+            .args(["-q", "-p", "-N", "a passphrase", "-f"])
+            .arg(&locked);
+        super::workshop::run(&mut keygen).exits(0);
+        let socket = folder.join("agent").display().to_string();
+        let process = std::process::Command::new("ssh-agent")
+            .args(["-D", "-a", &socket])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        super::workshop::eventually("the agent listens", || {
+            std::os::unix::net::UnixStream::connect(&socket).map_err(|error| error.to_string())
+        });
+        Self { process, socket }
+    }
+
+    fn add(&self, key: &Path) {
+        let mut add = std::process::Command::new("ssh-add");
+        add.arg(key).env("SSH_AUTH_SOCK", &self.socket);
+        super::workshop::run(&mut add).exits(0);
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 /// What a participant is told, who needs no jump host.

@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::builder::{Serving, Trouble};
+use super::gates::Pass;
 use super::{Failure, HostReport, Run};
 use crate::cloud::hetzner::contact::{ContactError, FirstKey, first_contact};
 use crate::cloud::{Endpoint, HostLimits, HostSpec};
@@ -179,6 +180,7 @@ impl Run {
         address: Result<Endpoint, Failure>,
         known: Option<Closure>,
         ring: &[(String, IpAddr)],
+        mut pass: Pass,
     ) -> HostReport {
         let report = self.reporter(&host.name);
         let fingerprint = self
@@ -192,7 +194,7 @@ impl Run {
             .unwrap_or_default();
         let result = match address.clone() {
             Ok(address) => {
-                self.configure_at(&host, address, known, ring, &report)
+                self.configure_at(&host, address, known, ring, &report, &mut pass)
                     .await
             }
             Err(failure) => Err(failure),
@@ -220,6 +222,7 @@ impl Run {
         known: Option<Closure>,
         ring: &[(String, IpAddr)],
         report: &Reporter,
+        pass: &mut Pass,
     ) -> Result<Vec<(&'static str, StepResult)>, Failure> {
         let name = &host.name;
         let patience = if host.action == Action::Check {
@@ -263,6 +266,7 @@ impl Run {
                         // Another builder, elsewhere.
                         continue;
                     }
+                    pass.to_work(|| report.doing("waiting for its turn")).await;
                     if !began {
                         began = true;
                         self.record(Event::Intent {

@@ -7,6 +7,7 @@ mod assign;
 mod builder;
 mod context;
 mod error;
+mod gates;
 mod hosts;
 mod report;
 mod takeover;
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::{Semaphore, mpsc::UnboundedSender};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
 use crate::cloud::{Prepared, Provider, WorkshopId};
@@ -31,6 +32,7 @@ use crate::state::{Event, Role, Workplace};
 
 pub(crate) use assign::assign;
 pub use error::ProvisionError;
+use gates::Gates;
 pub use report::{Failure, HostReport};
 pub use takeover::takeover;
 
@@ -39,7 +41,7 @@ pub use takeover::takeover;
 pub struct Options {
     /// Only these hosts; all when empty.
     pub only: Vec<String>,
-    /// Side by side; the inventory's number when not given.
+    /// Made or changed side by side; the inventory's number when not given. Verified hosts are looked at more at once.
     pub parallel: Option<usize>,
     /// Also when the deadline is over; the hosts then stay on.
     pub after_deadline: bool,
@@ -168,25 +170,31 @@ pub async fn provision(
         .into_iter()
         .filter(|host| options.only.is_empty() || options.only.contains(&host.name))
         .collect();
-    let gate = Arc::new(Semaphore::new(parallel));
-    let created = side_by_side(&gate, &hosts, {
-        let run = Arc::clone(&run);
+    let gates = Gates::new(parallel);
+    let created = side_by_side(&hosts, {
+        let (run, gate) = (Arc::clone(&run), gates.work());
         move |host| {
-            let run = Arc::clone(&run);
-            async move { run.create(&host).await }
+            let (run, gate) = (Arc::clone(&run), Arc::clone(&gate));
+            async move {
+                let _permit = gate.acquire_owned().await;
+                run.create(&host).await
+            }
         }
     })
     .await;
 
     // A node's neighbours include hosts that this run leaves out, so all known addresses count.
     let ring = run.ring(&created);
-    let reports = side_by_side(&gate, &hosts, {
+    let reports = side_by_side(&hosts, {
         let (run, known, ring) = (Arc::clone(&run), known.clone(), Arc::new(ring));
         let created = Arc::new(created);
         move |host| {
             let (run, known, ring) = (Arc::clone(&run), known.clone(), Arc::clone(&ring));
-            let address = created[&host.name].clone();
-            async move { run.configure(host, address, known, &ring).await }
+            let (address, gates) = (created[&host.name].clone(), gates.clone());
+            async move {
+                let pass = gates.enter(host.action).await;
+                run.configure(host, address, known, &ring, pass).await
+            }
         }
     })
     .await;
@@ -203,9 +211,8 @@ pub async fn provision(
         .collect())
 }
 
-/// Runs `work` for every host, at most as many at once as `gate` lets through.
+/// Runs `work` for every host; it goes through the gates itself.
 async fn side_by_side<T, F>(
-    gate: &Arc<Semaphore>,
     hosts: &[PlannedHost],
     work: impl Fn(PlannedHost) -> F,
 ) -> BTreeMap<String, T>
@@ -215,11 +222,8 @@ where
 {
     let mut set = JoinSet::new();
     for host in hosts {
-        let (name, work, gate) = (host.name.clone(), work(host.clone()), Arc::clone(gate));
-        set.spawn(async move {
-            let _permit = gate.acquire_owned().await;
-            (name, work.await)
-        });
+        let (name, work) = (host.name.clone(), work(host.clone()));
+        set.spawn(async move { (name, work.await) });
     }
     let mut results = BTreeMap::new();
     while let Some(joined) = set.join_next().await {

@@ -22,7 +22,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WORD", num_args = 1..)]
     only: Vec<String>,
 
-    /// Hosts worked on side by side; the inventory's number when not given.
+    /// Hosts made or changed side by side; the inventory's number when not given.
+    ///
+    /// Verified hosts are looked at up to 64 at once, whatever this says.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     parallel: Option<u16>,
 

@@ -58,7 +58,7 @@ impl Gates {
 
 impl Pass {
     /// Waits until this host may be changed; `waiting` is called if that is not at once.
-    pub(super) async fn to_work(&mut self, waiting: impl FnOnce()) {
+    pub(super) async fn begin_work(&mut self, waiting: impl FnOnce()) {
         if self.work.is_none() {
             self.work = Arc::clone(&self.gates.work).try_acquire_owned().ok();
         }
@@ -93,14 +93,14 @@ mod tests {
         let mut a = at_once(gates.enter(Action::Check)).await.unwrap();
         let mut b = at_once(gates.enter(Action::Check)).await.unwrap();
         let mut waited = 0;
-        a.to_work(|| waited += 1).await;
+        a.begin_work(|| waited += 1).await;
         assert_eq!(waited, 0, "nobody else works");
-        assert!(at_once(b.to_work(|| waited += 1)).await.is_none());
+        assert!(at_once(b.begin_work(|| waited += 1)).await.is_none());
         assert_eq!(waited, 1);
         // The same host again, as when the builder had to be replaced: it has its permit.
-        a.to_work(|| panic!("it waits for itself")).await;
+        a.begin_work(|| panic!("it waits for itself")).await;
         drop(a);
-        assert!(at_once(b.to_work(|| {})).await.is_some());
+        assert!(at_once(b.begin_work(|| {})).await.is_some());
     }
 
     #[tokio::test]

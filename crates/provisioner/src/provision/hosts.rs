@@ -266,7 +266,8 @@ impl Run {
                         // Another builder, elsewhere.
                         continue;
                     }
-                    pass.to_work(|| report.doing("waiting for its turn")).await;
+                    pass.begin_work(|| report.doing("waiting for its turn"))
+                        .await;
                     if !began {
                         began = true;
                         self.record(Event::Intent {

@@ -180,6 +180,14 @@ impl World {
             .collect()
     }
 
+    /// Where a server answers, by its name.
+    pub fn address(&self, name: &str) -> Option<String> {
+        let state = self.state();
+        let mut servers = state.servers.values();
+        let found = servers.find(|server| server.machine.name == name);
+        found.map(|server| server.address.clone())
+    }
+
     /// The most servers that there ever were at once.
     pub fn most_servers(&self) -> usize {
         self.state().most

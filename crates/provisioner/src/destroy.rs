@@ -1,13 +1,11 @@
 //! Takes hosts down, and looks afterwards whether anything is left.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
-use crate::cloud::local::{Local, LocalError};
-use crate::cloud::{CloudError, Leftover, LeftoverKind, Provider, WorkshopId};
+use crate::cloud::{Leftover, Provider};
 use crate::inventory::Inventory;
 use crate::job::{JobEvent, Reporter};
 use crate::provision::{Failure, ProvisionError, workshop_id};
@@ -56,6 +54,8 @@ pub async fn doomed(path: &Path, only: &[String]) -> Result<Vec<Seat>, Provision
                 unfinished: None,
                 failure: None,
                 powered_off: None,
+                // Nobody is told what it costs: it is about to go.
+                billed: false,
                 spent: None,
             });
         }
@@ -68,35 +68,6 @@ pub async fn doomed(path: &Path, only: &[String]) -> Result<Vec<Seat>, Provision
     }
     seats.retain(|seat| only.is_empty() || only.contains(&seat.word));
     Ok(seats)
-}
-
-/// The workshops other than that at `path` of which anything is on this machine, and their hosts. One of them may be
-/// what is left of a workshop whose state is lost.
-///
-/// # Errors
-/// What the machine shows cannot be read.
-pub fn others(path: &Path) -> Result<BTreeMap<WorkshopId, Vec<String>>, ProvisionError> {
-    let own = state::read(path)?.and_then(|state| state.id.parse::<WorkshopId>().ok());
-    let mut others: BTreeMap<WorkshopId, Vec<String>> = BTreeMap::new();
-    for left in Local::all_leftovers().map_err(CloudError::from)? {
-        if own.as_ref() != Some(&left.workshop) {
-            let hosts = others.entry(left.workshop).or_default();
-            if left.kind == LeftoverKind::Host {
-                hosts.push(left.name);
-            }
-        }
-    }
-    Ok(others)
-}
-
-/// Destroys everything that carries this label, of a workshop whose state is lost; what is left of it afterwards.
-///
-/// # Errors
-/// What could not be removed.
-pub async fn destroy_label(label: WorkshopId) -> Result<Vec<Leftover>, LocalError> {
-    let local = Local::new(label)?;
-    local.destroy_all().await?;
-    local.leftovers()
 }
 
 /// Takes away all that was written on the host `word`, so that `provision` makes a fresh one of it; why it could not,
@@ -271,6 +242,7 @@ fn is_of(left: &Leftover, word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cloud::LeftoverKind;
 
     #[test]
     fn what_is_left_of_one_host_is_told_from_another_hosts() {

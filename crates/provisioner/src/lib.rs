@@ -20,6 +20,7 @@ pub mod guard;
 pub mod host;
 pub mod inventory;
 pub mod job;
+pub mod lost;
 pub mod names;
 pub mod nix;
 pub mod packages;

@@ -45,6 +45,9 @@ pub struct Seat {
     /// Why its guard powered it off, as the host says; only where it is stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub powered_off: Option<Note>,
+    /// Whether somebody is billed for it as long as it exists, running or not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub billed: bool,
     /// What it has cost so far, and costs as long as it exists, running or not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spent: Option<Spent>,
@@ -139,6 +142,7 @@ pub(crate) async fn look(
     let now = jiff::Timestamp::now();
     for seat in &mut seats {
         let host = there.iter().find(|host| host.name == seat.word);
+        seat.billed = host.is_some() && Provider::bills(state.provider);
         seat.spent = host.and_then(|host| Spent::of(host, now));
         if seat.condition == Condition::Stopped {
             seat.powered_off = provider.note(&seat.word).await?;
@@ -184,6 +188,7 @@ fn seats(state: &State, running: impl Fn(&str) -> Option<bool>) -> Vec<Seat> {
                 unfinished: host.unfinished,
                 failure: host.failure.clone(),
                 powered_off: None,
+                billed: false,
                 spent: None,
             };
             (host.index, seat)

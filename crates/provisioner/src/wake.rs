@@ -69,8 +69,8 @@ pub async fn wake(
     events: Option<UnboundedSender<JobEvent>>,
 ) -> Result<Vec<Woken>, ProvisionError> {
     // Its timer would power it off again.
-    if inventory.power_off().is_some() && inventory.workshop.is_over(jiff::Timestamp::now()) {
-        return Err(ProvisionError::after_deadline(inventory));
+    if inventory.power_off().is_some() {
+        ProvisionError::unless_over(inventory, jiff::Timestamp::now())?;
     }
     Provider::check(inventory.hosts.provider)?;
     let place = Workplace::open(path, "wake")?;

@@ -113,6 +113,16 @@ impl Provider {
         }
     }
 
+    /// What is looked for when a workshop is gone, as people read it.
+    pub fn traces(kind: ProviderKind) -> &'static str {
+        match kind {
+            ProviderKind::Local => "hosts, processes, mounts, links, cgroups and folders",
+            ProviderKind::Hetzner => "servers, firewalls and SSH keys",
+            // Each machine did when it was given back.
+            ProviderKind::Existing => "accounts, services, processes and files",
+        }
+    }
+
     /// Whether hosts have no route to the internet.
     pub fn isolated(&self) -> bool {
         match self {

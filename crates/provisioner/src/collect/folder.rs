@@ -226,6 +226,7 @@ mod tests {
             unfinished: None,
             failure: None,
             powered_off: None,
+            billed: false,
             spent: None,
         }
     }

@@ -1,12 +1,13 @@
 //! The builder: the instructor's own host, which builds the closure once, signs it and serves it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
 use super::cache::{Cache, CacheError};
 use super::source::{Source, SourceError, sum_of};
+use super::upload::put_once;
 use super::{Closure, StorePath};
 use crate::host::{Limits, Output, Script, Ssh, SshError};
 use crate::job::Reporter;
@@ -239,8 +240,12 @@ pub async fn build(ssh: &Ssh, inputs: &Inputs, report: &Reporter) -> Result<Clos
     let archive = format!("{WORK}/{archive_name}");
     let program = format!("{WORK}/workshop");
     report.doing("sending the source");
-    send(ssh, &source.archive, &source.sum, &archive).await?;
-    send(ssh, &inputs.program, &inputs.program_sum, &program).await?;
+    for (file, sum, to) in [
+        (&source.archive, &source.sum, &archive),
+        (&inputs.program, &inputs.program_sum, &program),
+    ] {
+        put_once(ssh, file, sum, to, "sending a file").await?;
+    }
     report.doing("building Bitcoin Core");
 
     let script = Script::default()
@@ -307,31 +312,6 @@ fn ninja_progress(line: &str) -> Option<(u64, u64, String)> {
     let (done, total) = numbers.split_once('/')?;
     let text = text.rsplit('/').next().unwrap_or(text);
     Some((done.parse().ok()?, total.parse().ok()?, text.to_owned()))
-}
-
-/// Sends a file unless the builder has it already.
-async fn send(ssh: &Ssh, file: &Path, sum: &str, to: &str) -> Result<(), BuildError> {
-    let read = |source| BuildError::Read {
-        path: file.to_owned(),
-        source,
-    };
-    let mut look = Script::default().with("sum", sum).with("file", to);
-    look.push(r#"[ "$(sha256sum < "$file" 2>/dev/null)" = "$sum  -" ]"#);
-    if ssh.run(&look, Limits::default()).await?.success() {
-        return Ok(());
-    }
-    let content = tokio::fs::File::open(file).await.map_err(read)?;
-    // A tree of 100 MB at 100 kB/s, the slowest uplink anybody teaches from.
-    let limits = Limits {
-        deadline: Duration::from_secs(1200),
-        ..Limits::default()
-    };
-    let size = content.metadata().await.map_err(read)?.len();
-    let output = ssh.upload(to, content, size, limits).await?;
-    if output.success() {
-        return Ok(());
-    }
-    Err(BuildError::of("sending a file", &output))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod public_key;
 pub mod remote;
 pub mod source;
 mod store_path;
+mod upload;
 
 use serde::{Deserialize, Serialize};
 

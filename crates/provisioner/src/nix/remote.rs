@@ -6,18 +6,18 @@
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::builder::{self, BuildError, CACHE_FOLDER, Inputs};
 use super::cache::Cache;
+use super::upload::{TRANSFER, put, put_public};
 use super::{Closure, NarInfo, StorePath};
 use crate::host::{Limits, Script, Ssh};
 use crate::job::Reporter;
 use crate::step::TAIL;
 
-/// A closure has 80 MB; at 100 kB/s, the slowest uplink anybody teaches from, that is a quarter of an hour.
-const TRANSFER: Duration = Duration::from_secs(3600);
+/// What is being done, for whoever is told that it failed.
+const SENDING: &str = "sending what was built before";
 
 /// Removes whatever the web server would give out though its archive is not the signed one, and names the rest.
 const LOOK: &str = r#"
@@ -72,13 +72,8 @@ pub async fn provide(
         send(ssh, cache, &[&core.bitcoin, &core.tree], &has, report).await?;
     }
     // Only a builder that builds has to sign.
-    put(
-        ssh,
-        cache.secret_key(),
-        &format!("{CACHE_FOLDER}/secret-key"),
-        false,
-    )
-    .await?;
+    let key = format!("{CACHE_FOLDER}/secret-key");
+    put(ssh, &cache.secret_key(), &key, SENDING).await?;
     let closure = builder::build(ssh, inputs, report).await?;
     record(ssh, inputs, &closure).await?;
     Ok(closure)
@@ -182,49 +177,16 @@ async fn send(
     paths.retain(|info| !has.contains(info.path.hash()));
     let total: u64 = paths.iter().map(|info| info.file_size).sum();
     let mut sent = 0;
+    let to = |name: &str| format!("{CACHE_FOLDER}/store/{name}");
     for info in &paths {
-        report.progress("sending what was built before", sent >> 20, total >> 20);
-        let to = |name: &str| format!("{CACHE_FOLDER}/store/{name}");
-        put(ssh, cache.file(&info.url), &to(&info.url), true).await?;
+        report.progress(SENDING, sent >> 20, total >> 20);
+        put_public(ssh, &cache.file(&info.url), &to(&info.url), SENDING).await?;
         sent += info.file_size;
     }
     // Referenced paths first: `closure_of` lists what refers before what it refers to.
     for info in paths.iter().rev() {
         let name = info.path.narinfo();
-        put(
-            ssh,
-            cache.file(&name),
-            &format!("{CACHE_FOLDER}/store/{name}"),
-            true,
-        )
-        .await?;
-    }
-    Ok(())
-}
-
-/// A file of this machine, whole or not at all; `public` for what the web server, another user, gives out.
-async fn put(ssh: &Ssh, file: PathBuf, to: &str, public: bool) -> Result<(), BuildError> {
-    let read = |source| BuildError::Read {
-        path: file.clone(),
-        source,
-    };
-    let content = tokio::fs::File::open(&file).await.map_err(read)?;
-    let size = content.metadata().await.map_err(read)?.len();
-    let limits = Limits {
-        deadline: TRANSFER,
-        ..Limits::default()
-    };
-    let output = ssh.upload(to, content, size, limits).await?;
-    if !output.success() {
-        return Err(BuildError::of("sending what was built before", &output));
-    }
-    if public {
-        let mut script = Script::default().with("file", to);
-        script.push("chmod 0644 -- \"$file\"");
-        let output = ssh.run(&script, Limits::default()).await?;
-        if !output.success() {
-            return Err(BuildError::of("sending what was built before", &output));
-        }
+        put_public(ssh, &cache.file(&name), &to(&name), SENDING).await?;
     }
     Ok(())
 }

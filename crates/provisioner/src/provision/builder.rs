@@ -7,7 +7,7 @@ use crate::plan::{Action, BUILDER, BUILDER_INDEX};
 use crate::run;
 use crate::state::{Effect, Event};
 
-use super::hosts::{BOOT, REBOOT};
+use super::hosts::REBOOT;
 
 /// How often one run brings a builder to serve: the third that dies has another cause, and rented ones cost.
 const MOST: u32 = 3;
@@ -117,8 +117,8 @@ impl Run {
         let there = there.map_err(|error| Failure::new(&error))?;
         let running = there.iter().find(|host| host.name == BUILDER);
         let (action, patience) = match running.map(|host| host.running) {
-            None => (Action::Create, BOOT),
-            Some(false) => (Action::Start, BOOT),
+            None => (Action::Create, self.boot()),
+            Some(false) => (Action::Start, self.boot()),
             Some(true) => (Action::Check, REBOOT),
         };
         let binds = if self.builder_is_remote() {

@@ -66,7 +66,7 @@ pub enum ProvisionError {
     /// Hosts would power themselves off at once.
     #[error("the deadline is over: {deadline}")]
     #[diagnostic(help(
-        "Move `workshop.deadline` and run `workshop provision`, which also starts hosts that are off; `workshop provision --after-deadline` makes them stay on until you destroy them. No longer needed? `workshop destroy`: a stopped server still costs."
+        "Move `workshop.deadline` and run `workshop provision`, which also starts hosts that are off; `provision` and `rebuild` with --after-deadline make hosts that stay on until you destroy them. No longer needed? `workshop destroy`: a stopped server still costs."
     ))]
     AfterDeadline {
         /// As people read it.
@@ -85,10 +85,20 @@ pub enum ProvisionError {
 }
 
 impl ProvisionError {
-    pub(crate) fn after_deadline(inventory: &crate::inventory::Inventory) -> Self {
-        Self::AfterDeadline {
-            deadline: inventory.workshop.deadline_text().unwrap_or_default(),
+    /// Nothing before the deadline; for what would make hosts that power themselves off at once.
+    ///
+    /// # Errors
+    /// [`ProvisionError::AfterDeadline`].
+    pub fn unless_over(
+        inventory: &crate::inventory::Inventory,
+        now: jiff::Timestamp,
+    ) -> Result<(), Self> {
+        if !inventory.workshop.is_over(now) {
+            return Ok(());
         }
+        Err(Self::AfterDeadline {
+            deadline: inventory.workshop.deadline_text().unwrap_or_default(),
+        })
     }
 }
 
@@ -101,5 +111,38 @@ impl From<crate::state::JournalError> for ProvisionError {
 impl From<crate::host::keys::KeyFileError> for ProvisionError {
     fn from(error: crate::host::keys::KeyFileError) -> Self {
         Self::Workplace(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Failure;
+    use super::*;
+    use crate::inventory::Inventory;
+
+    #[test]
+    fn a_deadline_that_is_over_is_told_with_the_ways_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("inventory.yaml");
+        let key =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILbbuaIHYQLfSUrj8NTzormAiISgPhuRPNFReXH/qcTW";
+        let text = format!(
+            "workshop: {{name: W, deadline: 2027-02-21T20:00:00+01:00}}\nparticipants: [{{name: Ada, key: {key}}}]\n"
+        );
+        std::fs::write(&path, text).unwrap();
+        let inventory = Inventory::load(&path).unwrap().inventory;
+        let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+        let told = |now| {
+            ProvisionError::unless_over(&inventory, at(now)).map_err(|error| {
+                let failure = Failure::new(&error);
+                format!(
+                    "{}\nhint: {}",
+                    failure.message,
+                    failure.hint.unwrap_or_default()
+                )
+            })
+        };
+        assert_eq!(told("2027-02-21T18:59:59Z"), Ok(()));
+        insta::assert_snapshot!(told("2027-02-21T19:00:00Z").unwrap_err());
     }
 }

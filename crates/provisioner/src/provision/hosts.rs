@@ -20,7 +20,7 @@ use crate::step::Seen;
 use crate::steps;
 
 /// A host on a busy machine boots in 10 s; a rented one may need a minute.
-pub(super) const BOOT: Duration = Duration::from_secs(120);
+const BOOT: Duration = Duration::from_secs(120);
 
 /// A host that was verified and runs needs no boot, but a participant may just have rebooted it.
 pub(super) const REBOOT: Duration = Duration::from_secs(30);
@@ -29,6 +29,11 @@ impl Run {
     pub(super) fn place(&self) -> std::sync::MutexGuard<'_, Workplace> {
         // Every record is whole in itself, so a panic elsewhere leaves nothing half-written.
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long a host may take until it answers for the first time.
+    pub(super) fn boot(&self) -> Duration {
+        self.boot_patience.unwrap_or(BOOT)
     }
 
     pub(super) fn reporter(&self, host: &str) -> Reporter {
@@ -148,7 +153,7 @@ impl Run {
         patience: Duration,
     ) -> Result<Ssh, Trouble> {
         let trouble = |error: ContactError| Trouble {
-            is_the_hosts: matches!(&error, ContactError::Ssh(error) if error.is_gone()),
+            is_the_hosts: error.is_gone(),
             failure: Failure::new(&error),
         };
         let (target, visit) = {
@@ -229,7 +234,7 @@ impl Run {
             REBOOT
         } else {
             report.doing("booting");
-            BOOT
+            self.boot()
         };
         let attempt = async {
             let ssh = self

@@ -15,6 +15,7 @@ mod takeover;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
@@ -47,6 +48,8 @@ pub struct Options {
     pub after_deadline: bool,
     /// Take the builder for a machine that shares no folder with this one, wherever it is: for tests.
     pub remote_builder: bool,
+    /// How long a host may take until it answers for the first time, where that is not the usual: for tests.
+    pub boot_patience: Option<Duration>,
     /// Who draws.
     pub events: Option<UnboundedSender<JobEvent>>,
 }
@@ -65,6 +68,7 @@ struct Run {
     /// The closure, once some host or the missing record asked the builder for it.
     built: tokio::sync::Mutex<Option<Result<builder::Serving, Failure>>>,
     remote_builder: bool,
+    boot_patience: Option<Duration>,
     /// Whether it ran when this run began.
     builder_runs: bool,
     events: Option<UnboundedSender<JobEvent>>,
@@ -78,21 +82,24 @@ pub async fn provision(
 ) -> Result<Vec<HostReport>, ProvisionError> {
     let now = jiff::Timestamp::now();
     let over = inventory.workshop.is_over(now);
-    if over && !options.after_deadline {
-        return Err(ProvisionError::after_deadline(&inventory));
+    if !options.after_deadline {
+        ProvisionError::unless_over(&inventory, now)?;
     }
     let kind = inventory.hosts.provider;
     Provider::check(kind)?;
     let mut place = Workplace::open(path, "provision")?;
     take_provider(&mut place, kind)?;
     let provider = Provider::open(kind, workshop_id(&place), place.folder(), Some(&inventory))?;
-    let there = provider.list().await?;
+    let limit = inventory.hosts.spend_limit.as_ref();
+    let there = match limit {
+        Some(_) => provider.list_with_prices().await?,
+        None => provider.list().await?,
+    };
     let mut hosts = plan(&inventory, place.state(), &there)?;
-    if let Some(limit) = &inventory.hosts.spend_limit {
+    if let Some(limit) = limit {
         let tariff = provider.tariff().await?;
         let deadline = inventory.workshop.deadline.as_ref();
         let deadline = deadline.map(jiff::ZonedDateTime::timestamp);
-        let there = provider.list_with_prices().await?;
         Forecast::new(&hosts, &there, &tariff, now, deadline).within(limit)?;
     }
     hosts.retain(|host| host.action != Action::Keep);
@@ -157,6 +164,7 @@ pub async fn provision(
         inputs,
         built: tokio::sync::Mutex::default(),
         remote_builder: options.remote_builder,
+        boot_patience: options.boot_patience,
         builder_runs,
         events: options.events,
     });

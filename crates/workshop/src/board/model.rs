@@ -182,10 +182,11 @@ impl Heard {
                     .powered_off
                     .as_ref()
                     .map(|note| line(&note.reason, LONGEST_REASON));
-                return Some(why.map_or_else(
-                    || "is stopped".to_owned(),
-                    |why| format!("powered off by its guard: {why}"),
-                ));
+                let costs = if seat.billed { ", and still costs" } else { "" };
+                return Some(match why {
+                    None => format!("is stopped{costs}"),
+                    Some(why) => format!("powered off by its guard{costs}: {why}"),
+                });
             }
             Condition::Verified | Condition::Unfinished => {}
         }
@@ -233,6 +234,7 @@ pub(super) mod tests {
             unfinished: None,
             failure: None,
             powered_off: None,
+            billed: false,
             spent: None,
         }
     }
@@ -336,6 +338,31 @@ pub(super) mod tests {
         // What a host says drives no terminal.
         assert!(task1(1).reason.unwrap().ends_with("named\u{FFFD}[2J"));
         assert_eq!(shown[2].who.as_deref(), Some("Hedy\u{FFFD} Lamarr"));
+    }
+
+    #[test]
+    fn a_host_that_is_off_and_billed_is_marked() {
+        let mut board = Board::default();
+        let mut off = seat("food", "spare 1", Role::Spare, Condition::Stopped);
+        off.billed = true;
+        let mut guarded = off.clone();
+        guarded.powered_off = serde_json::from_str(
+            r#"{"schema": 1, "at": "2026-11-25T10:00:00Z", "reason": "its processors were busy"}"#,
+        )
+        .map(Some)
+        .unwrap();
+        let mut said = |seat: &Seat| {
+            board.hear(News::Room(vec![seat.clone()]), at(0));
+            board.shown(at(0), false)[0].trouble.clone().unwrap()
+        };
+        assert_eq!(said(&off), "is stopped, and still costs");
+        assert_eq!(
+            said(&guarded),
+            "powered off by its guard, and still costs: its processors were busy"
+        );
+        // One that runs is no trouble because it costs.
+        off.condition = Condition::Verified;
+        assert_eq!(said(&off), "has not answered yet");
     }
 
     #[test]

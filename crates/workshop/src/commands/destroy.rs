@@ -5,17 +5,17 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use miette::IntoDiagnostic as _;
-use provisioner::cloud::WorkshopId;
+use provisioner::cloud::{Provider, WorkshopId};
 use provisioner::collect::folder_of;
-use provisioner::destroy::{Destroyed, destroy, destroy_label, doomed, others};
-use provisioner::inventory::Inventory;
+use provisioner::destroy::{Destroyed, destroy, doomed};
+use provisioner::inventory::{Inventory, ProviderKind};
 use provisioner::room::Seat;
 use provisioner::state::{self, Role};
 use serde::Serialize;
 
-use super::collect;
 use super::instructor::{self, InventoryArgs, PARALLEL};
 use super::takeover;
+use super::{collect, lost};
 use crate::cli::{Outcome, Result};
 use crate::output::Output;
 use crate::progress::Progress;
@@ -46,9 +46,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FOLDER", conflicts_with = "no_collect")]
     into: Option<PathBuf>,
 
-    /// Destroy everything with this label, of a workshop whose state is lost; nothing can be collected from it.
-    #[arg(long, value_name = "LABEL", conflicts_with_all = ["only", "into", "no_collect"])]
-    label: Option<WorkshopId>,
+    /// Destroy everything with this label, of a workshop whose state is lost; nothing can be collected from it. Looks on
+    /// this machine and in the project that the token is for. Without LABEL: lists the workshops that are there.
+    #[arg(long, value_name = "LABEL", num_args = 0..=1, conflicts_with_all = ["only", "into", "no_collect"])]
+    label: Option<Option<WorkshopId>>,
 }
 
 #[derive(Serialize)]
@@ -89,15 +90,32 @@ enum Refused {
 }
 
 pub(crate) fn run(args: Args, output: &Output) -> Result {
+    let path = &args.inventory.inventory;
+    if let Some(None) = &args.label {
+        return lost::list(path, output);
+    }
     if !args.yes && !std::io::stdin().is_terminal() {
         return Err(Refused::NobodyToAsk.into());
     }
-    if let Some(label) = &args.label {
-        return by_label(label, &args, output);
+    if let Some(Some(label)) = &args.label {
+        return lost::destroy(label, path, args.yes, output);
     }
-    let path = &args.inventory.inventory;
-    let stateless = state::read(path)?.is_none();
     let seats = instructor::block_on(doomed(path, &args.only))??;
+    let Some(state) = state::read(path)? else {
+        output.remark(format_args!(
+            "There is no state of a workshop beside {}, so nothing is destroyed.",
+            path.display()
+        ));
+        lost::remark_on(path, output)?;
+        let nothing = Destroyed {
+            gone: vec![],
+            notes: vec![],
+            stays: &[],
+            failed: vec![],
+            left: vec![],
+        };
+        return tell(nothing, vec![], true, &[], output);
+    };
     // What will be asked for, before anybody waits: without an inventory a workshop is taken down with --yes.
     let name = if args.yes {
         None
@@ -121,17 +139,16 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
         progress.end().await;
         destroyed
     })??;
-    let outcome = tell(destroyed, collected, &args, output)?;
-    if stateless {
-        remark_on_others(&args, output)?;
-    }
-    Ok(outcome)
+    let all = args.only.is_empty();
+    tell(destroyed, collected, all, &[state.provider], output)
 }
 
-fn tell(
+/// What became of hosts, `all` of a workshop or those that were named; of which providers' things nothing is left.
+pub(super) fn tell(
     destroyed: Destroyed,
     collected: Vec<collect::Host>,
-    args: &Args,
+    all: bool,
+    looked: &[ProviderKind],
     output: &Output,
 ) -> Result {
     let left: Vec<String> = destroyed.left.iter().map(ToString::to_string).collect();
@@ -172,13 +189,20 @@ fn tell(
     for thing in &left {
         output.remark(format_args!("left: {thing}"));
     }
-    match (outcome, args.only.is_empty()) {
+    let looked: Vec<&str> = looked.iter().map(|kind| Provider::traces(*kind)).collect();
+    match (outcome, all) {
+        (Outcome::Yes, true) if looked.is_empty() => output.text("0 hosts destroyed.\n")?,
         (Outcome::Yes, true) => output.text(&format!(
-            "{} hosts destroyed. Looked for hosts, processes, mounts, links, cgroups and folders of this workshop: none is left.\n",
-            destroyed.gone.len()
+            "{} hosts destroyed. Looked for {} of this workshop: none is left.\n",
+            destroyed.gone.len(),
+            looked.join("; ")
         ))?,
-        (Outcome::Yes, false) => output.text(&format!("destroyed: {}\n", destroyed.gone.join(", ")))?,
-        (Outcome::No | Outcome::CouldNot | Outcome::Differs, _) => output.remark("Run `workshop destroy` again to go on."),
+        (Outcome::Yes, false) => {
+            output.text(&format!("destroyed: {}\n", destroyed.gone.join(", ")))?
+        }
+        (Outcome::No | Outcome::CouldNot | Outcome::Differs, _) => {
+            output.remark("Run `workshop destroy` again to go on.")
+        }
     }
     if !destroyed.stays.is_empty() && !destroyed.gone.is_empty() {
         output.remark(takeover::stays(destroyed.stays).trim_end());
@@ -263,45 +287,4 @@ pub(super) fn ask(
     } else {
         Err(Refused::NotTheName { what }.into())
     }
-}
-
-/// Where there was no state, it may have been lost.
-fn remark_on_others(args: &Args, output: &Output) -> miette::Result<()> {
-    for (label, hosts) in others(&args.inventory.inventory)? {
-        output.remark(format_args!(
-            "remark: this machine has hosts of another workshop, label {label}: {}. If it was this one and its state is lost: workshop destroy --label {label}",
-            hosts.join(", ")
-        ));
-    }
-    Ok(())
-}
-
-fn by_label(label: &WorkshopId, args: &Args, output: &Output) -> Result {
-    let found = others(&args.inventory.inventory)?;
-    let hosts = found.get(label).ok_or_else(|| {
-        miette::miette!(
-            help = "`workshop destroy` alone destroys this inventory's own workshop",
-            "no other workshop on this machine has the label {label}"
-        )
-    })?;
-    if !args.yes {
-        output.remark(format_args!(
-            "This destroys, with all work on them, the hosts of a workshop that may be somebody else's:"
-        ));
-        for host in hosts {
-            output.remark(format_args!("  {host}"));
-        }
-        let question = format!("Type its label, {label}, to go on:");
-        ask(&question, label.as_str(), "its label", output)?;
-    }
-    let gone = hosts.clone();
-    let left = instructor::block_on(destroy_label(label.clone()))??;
-    let destroyed = Destroyed {
-        gone,
-        notes: vec![],
-        stays: &[],
-        failed: vec![],
-        left,
-    };
-    tell(destroyed, vec![], args, output)
 }

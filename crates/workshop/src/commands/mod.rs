@@ -18,6 +18,7 @@ pub(crate) mod init;
 mod instructor;
 #[cfg(target_os = "linux")]
 pub(crate) mod interface_test;
+mod lost;
 pub(crate) mod man;
 #[cfg(target_os = "linux")]
 pub(crate) mod monitor;

@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// Treat a local builder as one that is somewhere else: its cache is on its own disk.
     #[arg(long, hide = true)]
     remote_builder: bool,
+    /// Seconds that a host may take until it answers for the first time.
+    #[arg(long, hide = true, value_name = "SECONDS")]
+    boot_patience: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -73,6 +76,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
         parallel,
         after_deadline: args.after_deadline,
         remote_builder: args.remote_builder,
+        boot_patience: args.boot_patience.map(std::time::Duration::from_secs),
         events: None,
     };
     let reports = instructor::block_on(work(&args.inventory, inventory, options, output))??;

@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
+use provisioner::ProvisionError;
 use provisioner::destroy::{doomed, reset};
 use provisioner::inventory::Inventory;
 use provisioner::plan::{Action, plan};
@@ -50,9 +51,6 @@ enum Refused {
         "`workshop plan` lists those that it asks for; `workshop destroy --only WORD` removes one for good."
     ))]
     NotWanted { word: String },
-    #[error("the deadline is over: {deadline}")]
-    #[diagnostic(help("Move `workshop.deadline`, or add --after-deadline."))]
-    AfterDeadline { deadline: String },
 }
 
 /// Exit 1 when the new host is not verified; run it again to go on.
@@ -64,11 +62,8 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
     let inventory = args.inventory.load(output)?;
     wanted(&inventory, &args)?;
     // Before anything is taken away: no new host would be made.
-    if inventory.workshop.is_over(jiff::Timestamp::now()) && !args.after_deadline {
-        return Err(Refused::AfterDeadline {
-            deadline: inventory.workshop.deadline_text().unwrap_or_default(),
-        }
-        .into());
+    if !args.after_deadline {
+        ProvisionError::unless_over(&inventory, jiff::Timestamp::now())?;
     }
     let life = state::lives(path)?.remove(&args.word).unwrap_or_default();
     let seats = instructor::block_on(doomed(path, &[]))??;

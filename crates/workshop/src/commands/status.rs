@@ -94,11 +94,9 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     for sum in spent_in_all(&seats) {
         output.text(&format!("In all so far: {sum}, tax included.\n"))?;
     }
-    let stopped = |seat: &Seat| seat.condition == Condition::Stopped;
-    if seats
-        .iter()
-        .any(|seat| stopped(seat) && seat.spent.is_some())
-    {
+    // Also where nobody could be asked for prices.
+    let costs = |seat: &Seat| seat.condition == Condition::Stopped && seat.billed;
+    if seats.iter().any(costs) {
         output.remark(
             "Hosts that are off cost as much as those that run. `workshop destroy` ends that; it collects the work first.",
         );
@@ -169,10 +167,18 @@ impl Host {
             (Condition::Verified, _) => "verified".to_owned(),
             (Condition::Unfinished, Some(why)) => format!("FAILED: {why}"),
             (Condition::Unfinished, None) => "unfinished".to_owned(),
-            (Condition::Stopped, _) => match &self.seat.powered_off {
-                Some(note) => note.told(),
-                None => "stopped".to_owned(),
-            },
+            (Condition::Stopped, _) => {
+                let state = match &self.seat.powered_off {
+                    Some(note) => note.told(),
+                    None => "stopped".to_owned(),
+                };
+                let costs = if self.seat.billed {
+                    "; still costs"
+                } else {
+                    ""
+                };
+                format!("{state}{costs}")
+            }
             (Condition::Absent, _) => "absent".to_owned(),
         }
     }
@@ -186,5 +192,34 @@ impl Host {
             }) => format!("? the progress file {why}"),
             Some(progress) => format!("{} of {}", progress.passed, progress.of),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_is_off_and_billed_is_marked() {
+        let host = |condition, billed| Host {
+            seat: Seat {
+                word: "able".to_owned(),
+                role: Role::Participant,
+                identity: "Ada".to_owned(),
+                address: None,
+                condition,
+                unfinished: None,
+                failure: None,
+                powered_off: None,
+                billed,
+                spent: None,
+            },
+            progress: None,
+            no_answer: None,
+        };
+        let state = |condition, billed| host(condition, billed).state();
+        assert_eq!(state(Condition::Stopped, true), "stopped; still costs");
+        assert_eq!(state(Condition::Stopped, false), "stopped");
+        assert_eq!(state(Condition::Verified, true), "verified");
     }
 }

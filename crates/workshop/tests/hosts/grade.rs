@@ -12,7 +12,7 @@ use super::workshop::{Inventory, Workshop, eventually, program, run, word_of};
 const PEOPLE: [(&str, &str); 3] = [("Ada", "ada"), ("Bob", "bob"), ("Cat", "cat")];
 
 /// The program under test without what only debuggers read: it goes over the network.
-fn checker(workshop: &Workshop) -> String {
+pub(super) fn checker(workshop: &Workshop) -> String {
     let path = workshop.path().join("checker");
     let mut strip = Command::new("strip");
     run(strip.arg("-o").arg(&path).arg(program())).exits(0);
@@ -31,7 +31,7 @@ fn grade(workshop: &Workshop, checker: &str, status: i32) -> Value {
     serde_json::from_str(&ran.exits(status)).unwrap()
 }
 
-fn graded<'a>(report: &'a Value, word: &str, task: &str) -> &'a Value {
+pub(super) fn graded<'a>(report: &'a Value, word: &str, task: &str) -> &'a Value {
     let host = host(report, word);
     let mut tasks = host["tasks"].as_array().unwrap().iter();
     tasks.find(|one| one["task"] == task).unwrap()
@@ -40,6 +40,18 @@ fn graded<'a>(report: &'a Value, word: &str, task: &str) -> &'a Value {
 fn host<'a>(report: &'a Value, word: &str) -> &'a Value {
     let mut hosts = report["hosts"].as_array().unwrap().iter();
     hosts.find(|host| host["word"] == word).unwrap()
+}
+
+/// Solves task 0 as a participant does, and checks it.
+pub(super) fn solve_task0(workshop: &Workshop, key: &str, word: &str) {
+    for command in [
+        "workshop answer task0 kernel \"$(uname -r)\"",
+        "workshop answer task0 memory \"$(awk '/MemTotal/ { print $2 \" kB\" }' /proc/meminfo)\"",
+        "workshop answer task0 root yes",
+        "workshop check task0",
+    ] {
+        workshop.says(key, word, command);
+    }
 }
 
 const PROGRESS: &str = ".local/state/workshop/progress.json";
@@ -56,12 +68,7 @@ fn a_grade_believes_what_it_saw_and_no_host() {
     let checker = checker(&workshop);
 
     // Ada solves task 0 and checks it.
-    workshop.says("ada", ada, "workshop answer task0 kernel \"$(uname -r)\"");
-    let memory =
-        "workshop answer task0 memory \"$(awk '/MemTotal/ { print $2 \" kB\" }' /proc/meminfo)\"";
-    workshop.says("ada", ada, memory);
-    workshop.says("ada", ada, "workshop answer task0 root yes");
-    workshop.says("ada", ada, "workshop check task0");
+    solve_task0(&workshop, "ada", ada);
     let counted = workshop.says("ada", ada, &format!("cat {PROGRESS}"));
 
     // Bob answers wrong, and gives himself everything.

@@ -47,6 +47,55 @@ pub enum ContactError {
         /// What the host said last.
         said: String,
     },
+    /// It never boots, or something stands between.
+    #[error("{host}: its server runs, and nobody answered there within {} s", after.as_secs())]
+    #[diagnostic(help(
+        "Does `hosts.hetzner.ssh_from` let this machine in? Hetzner's console shows the server's screen. `workshop destroy --only {host}`, then `workshop provision`, makes another."
+    ))]
+    Silent {
+        /// The host's word.
+        host: String,
+        /// How long was waited.
+        after: Duration,
+        /// What the last attempt met.
+        source: SshError,
+    },
+    /// Neither the first key nor the host's own.
+    #[error("{host}: who answers there has another host key than its server was made with")]
+    #[diagnostic(help(
+        "Nothing was sent to it. Somebody else may answer at that address: `workshop destroy --only {host}`, then `workshop provision`, makes another server. If every host says this, the image does not take the key from cloud-init: name another `hosts.hetzner.image`."
+    ))]
+    ForeignKey {
+        /// The host's word.
+        host: String,
+        /// With the key that was expected.
+        source: SshError,
+    },
+}
+
+impl ContactError {
+    /// Before the first visit: nobody was ever let in, so the ways out are others than later.
+    fn at_first(host: &str, after: Duration, source: SshError) -> Self {
+        let host = host.to_owned();
+        match source {
+            SshError::HostKey { .. } => Self::ForeignKey { host, source },
+            source if source.is_gone() => Self::Silent {
+                host,
+                after,
+                source,
+            },
+            source => Self::Ssh(source),
+        }
+    }
+
+    /// Whether nobody is there, as opposed to somebody who does not let us in.
+    pub(crate) fn is_gone(&self) -> bool {
+        match self {
+            Self::Silent { .. } => true,
+            Self::Ssh(error) => error.is_gone(),
+            Self::Key(_) | Self::Replacing { .. } | Self::ForeignKey { .. } => false,
+        }
+    }
 }
 
 impl FirstKey {
@@ -105,20 +154,23 @@ pub(crate) async fn first_contact(
     let Some(first) = first_key.waiting()? else {
         return Ok(Ssh::connect_when_up(target, login, patience).await?);
     };
+    let at_first = |error| ContactError::at_first(&target.name, patience, error);
     let ssh = match Ssh::connect_when_up(target, Arc::clone(&login), patience).await {
         Err(SshError::HostKey { .. }) => {
             let before = Target {
                 host_key: first.public(),
                 ..target.clone()
             };
-            let ssh = Ssh::connect_when_up(&before, Arc::clone(&login), patience).await?;
+            let ssh = Ssh::connect_when_up(&before, Arc::clone(&login), patience)
+                .await
+                .map_err(at_first)?;
             let replaced = replace(&target.name, &ssh, own).await;
             ssh.close().await;
             replaced?;
             // Of a daemon that restarts, one attempt may still meet the old one.
             with_own_key(target, login, patience).await?
         }
-        ssh => ssh?,
+        ssh => ssh.map_err(at_first)?,
     };
     first_key.used()?;
     Ok(ssh)
@@ -188,7 +240,80 @@ systemctl restart ssh.service
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
+    use russh::keys::ssh_key::private::Ed25519Keypair;
+    use russh::server::{Config, Handler, run_stream};
+    use tokio::net::TcpListener;
+
     use super::*;
+    use crate::provision::Failure;
+
+    fn key(seed: u8) -> PrivateKey {
+        PrivateKey::from(Ed25519Keypair::from_seed(&[seed; 32]))
+    }
+
+    /// What the instructor reads after a first visit to `address`; a host's own key and its first are pinned.
+    async fn visit(address: SocketAddr, patience: Duration) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let first_key = FirstKey::of(folder.path(), "able");
+        let first = key(2).to_openssh(russh::keys::ssh_key::LineEnding::LF);
+        std::fs::create_dir_all(&first_key.folder).unwrap();
+        std::fs::write(first_key.folder.join(FIRST), first.unwrap().as_bytes()).unwrap();
+        let own = KeyPair::load_or_create(&folder.path().join("own"), "able").unwrap();
+        let target = Target {
+            address,
+            ..Target::root("able", address.ip().into(), own.public())
+        };
+        let login = Arc::new(key(1));
+        let visited = first_contact(&target, &first_key, &own, login, patience).await;
+        assert!(first_key.waiting().unwrap().is_some(), "it was not used");
+        let failure = Failure::new(&visited.err().unwrap());
+        let text = format!("{}\nhint: {}", failure.message, failure.hint.unwrap());
+        text.replace(&address.to_string(), "ADDRESS")
+    }
+
+    #[tokio::test]
+    async fn a_server_that_never_boots_is_told_with_a_way_out() {
+        // Bound and dropped: nobody listens there.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        insta::assert_snapshot!(visit(address, Duration::from_secs(1)).await);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_takes_no_connection_through_is_told_as_one_that_never_boots() {
+        // A firewall that drops looks like a listener that says nothing.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        insta::assert_snapshot!(visit(address, Duration::from_secs(1)).await);
+    }
+
+    struct Stranger;
+
+    impl Handler for Stranger {
+        type Error = russh::Error;
+    }
+
+    #[tokio::test]
+    async fn a_foreign_host_key_is_told_with_a_way_out() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let config = Arc::new(Config {
+                keys: vec![key(3)],
+                ..Config::default()
+            });
+            while let Ok((stream, _)) = listener.accept().await {
+                if let Ok(session) = run_stream(Arc::clone(&config), stream, Stranger).await {
+                    let _ = session.await;
+                }
+            }
+        });
+        // It is told at once.
+        insta::assert_snapshot!(visit(address, Duration::from_secs(600)).await);
+    }
 
     #[test]
     fn a_first_key_waits_until_it_was_used_and_waits_again_for_the_same_server() {

@@ -23,6 +23,7 @@ mod fault;
 mod pace;
 mod place;
 mod prices;
+mod project;
 mod provider;
 mod setup;
 mod token;
@@ -32,6 +33,7 @@ mod watch;
 pub use contact::ContactError;
 pub use error::HetznerError;
 pub use pace::Pace;
+pub use project::{Labelled, labelled};
 pub use provider::Hetzner;
 pub use token::{Token, TokenError};
 

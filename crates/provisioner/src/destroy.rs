@@ -83,6 +83,8 @@ pub async fn reset(
 ) -> Result<Option<Failure>, ProvisionError> {
     let kind = state::read(path)?.unwrap_or_default().provider;
     Provider::check(kind)?;
+    // What takes the host down is not all that it takes to make it again.
+    Provider::check_for(inventory)?;
     let mut place = Workplace::open(path, "rebuild")?;
     let provider = Provider::open(kind, workshop_id(&place), place.folder(), Some(inventory))?;
     if provider.list().await?.iter().all(|host| host.name != word) {

@@ -42,6 +42,9 @@ pub struct Config {
     pub memory: Option<Share>,
     /// Bytes of files, without the node's.
     pub disk_bytes: Option<u64>,
+    /// Whether the file system below the overlay is the host's alone: then it knows what is used.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_disk: bool,
     /// What it sends.
     pub egress: Option<Volume>,
     /// From the warning to the stop, and from the stop to the power-off.
@@ -85,6 +88,7 @@ impl Config {
             cpu: guard.cpu.map(share),
             memory: guard.memory.map(share),
             disk_bytes: guard.disk.map(inventory::Size::as_bytes),
+            own_disk: false,
             egress: guard.egress.map(|one| Volume {
                 bytes: one.size.as_bytes(),
                 seconds: one.window.as_secs(),

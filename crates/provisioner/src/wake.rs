@@ -72,7 +72,7 @@ pub async fn wake(
     if inventory.power_off().is_some() {
         ProvisionError::unless_over(inventory, jiff::Timestamp::now())?;
     }
-    Provider::check(inventory.hosts.provider)?;
+    Provider::check_for(inventory)?;
     let place = Workplace::open(path, "wake")?;
     let kind = place.state().provider;
     let provider = Provider::open(kind, workshop_id(&place), place.folder(), Some(inventory))?;

@@ -51,7 +51,9 @@ fn rendered(result: &Result<Loaded, Problems>) -> String {
                 other => other.to_string(),
             };
             let limits = &inventory.hosts.limits;
-            let disk = limits.disk.map_or("-".to_owned(), |disk| disk.to_string());
+            let disk = limits
+                .disk
+                .map_or("-".to_owned(), |disk| disk.size.to_string());
             writeln!(
                 out,
                 "right: {:?} {:?} {:?}\n  {source} {version} {} prune={} addnode={:?}\n  {} spare={} parallel={} memory={} cpus={} pids={} disk={disk}",

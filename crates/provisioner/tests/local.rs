@@ -26,8 +26,12 @@ mod linux {
     /// What takes a moment takes minutes on a machine that is busy with others.
     const PATIENCE: Duration = Duration::from_secs(240);
 
-    /// Says to [`helper_process`] which workshop and which folder of keys it works with.
+    /// Says to [`helper_process`] which workshop and which folder of keys it works with, and how large
+    /// a disk its host has, in MiB; or [`TRIAL`].
     const HELPER: &str = "WORKSHOP_TEST_HELPER";
+
+    /// Says to [`helper_process`] that it is where no loop devices are.
+    const TRIAL: &str = "trial";
 
     /// A workshop of one test, which is gone when the test is over, however it ends.
     struct Room {
@@ -132,6 +136,7 @@ mod linux {
                 ("link", shell("ip -o link")),
                 ("cgroup", shell(CGROUPS)),
                 ("process", shell("ps -eo pid,args")),
+                ("loop device", shell("losetup --list")),
                 (
                     "mount",
                     shell("cat /proc/[0-9]*/mountinfo 2>/dev/null || :"),
@@ -189,6 +194,7 @@ mod linux {
                 memory_bytes: Some(512 << 20),
                 cpus: Some(1.5),
                 pids: Some(300),
+                disk_bytes: None,
             },
             binds: Vec::new(),
         }
@@ -282,26 +288,40 @@ mod linux {
             .collect()
     }
 
-    /// What a process does that a test wants to kill, or to see ended: it makes one host. Without
-    /// the variable it is no helper, and there is nothing to do.
+    /// What a process does that a test wants to kill, or to see ended: it makes one host, or tries
+    /// disks. Without the variable it is no helper, and there is nothing to do.
     #[tokio::test]
     async fn helper_process() {
         let Ok(what) = std::env::var(HELPER) else {
             return;
         };
-        let (id, keys) = what.split_once(' ').unwrap();
+        if what == TRIAL {
+            let error = Local::check_disks(7).unwrap_err();
+            assert!(
+                matches!(error, LocalError::NoDisks { line: 7, .. }),
+                "{error:?}"
+            );
+            return;
+        }
+        let mut words = what.split(' ');
+        let id = words.next().unwrap();
         let local = Local::new(id.parse().unwrap()).unwrap();
-        let spec = spec(Path::new(keys), "able", 0);
+        let mut spec = spec(Path::new(words.next().unwrap()), "able", 0);
+        spec.limits.disk_bytes = words.next().map(|mib| mib.parse::<u64>().unwrap() << 20);
         local.create(&spec).await.unwrap();
     }
 
     fn helper(room: &Room) -> Command {
+        helper_with(room, "")
+    }
+
+    fn helper_with(room: &Room, disk: &str) -> Command {
         let mut helper = Command::new(std::env::current_exe().unwrap());
         helper
             .args(["--exact", "linux::helper_process", "--nocapture"])
             .env(
                 HELPER,
-                format!("{} {}", room.id, room.keys.path().display()),
+                format!("{} {}{disk}", room.id, room.keys.path().display()),
             )
             .stdout(Stdio::null());
         helper
@@ -598,6 +618,218 @@ for child in children:
         );
         room.local.destroy("able").await.unwrap();
         assert_eq!(room.local.list().await.unwrap(), []);
+        room.end().await;
+    }
+
+    /// MiB that files can take on the host, and how much of it is free.
+    fn room_on(room: &Room, address: IpAddr) -> (u64, u64) {
+        let said = room.says(
+            "able",
+            address,
+            "df --output=size,avail --block-size=1M / | tail -n 1",
+        );
+        let mut numbers = said
+            .split_whitespace()
+            .map(|number| number.parse().unwrap());
+        (numbers.next().unwrap(), numbers.next().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_disk_holds_what_it_is_given_and_nothing_else() {
+        let room = Room::new().await;
+        Local::check_disks(7).unwrap();
+        let mut able = room.spec("able", 0);
+        able.limits.disk_bytes = Some(256 << 20);
+        let address = room.local.create(&able).await.unwrap();
+        answers(address);
+        let (size, free) = room_on(&room, address);
+        assert!((192..=256).contains(&size), "{size}");
+        assert!(free > 150, "{free}");
+
+        // As on one file system: `du -x` and the like go by the device's number.
+        let devices = room.says(
+            "able",
+            address,
+            "touch /root/new; stat -c %d / /root/new /usr/bin/env | sort -u | wc -l",
+        );
+        assert_eq!(devices, "1");
+
+        // Full is full, on the host alone.
+        let full = room.ssh("able", address, "head -c 400M /dev/zero >/root/large");
+        let errors = String::from_utf8_lossy(&full.stderr);
+        assert!(errors.contains("No space left on device"), "{errors}");
+        let taken = || {
+            let script = format!(
+                "sync; du --summarize --block-size=1M {}",
+                room.folder("able").display()
+            );
+            let said = succeed(&mut shell(&script));
+            said.split_whitespace()
+                .next()
+                .unwrap()
+                .parse::<u64>()
+                .unwrap()
+        };
+        assert!((150..=257).contains(&taken()), "{}", taken());
+        // What is deleted is the machine's again.
+        room.says(
+            "able",
+            address,
+            "rm /root/large; echo mine >/root/note; sync",
+        );
+        eventually("the machine has its room again", || {
+            (taken() < 100).then_some(()).ok_or(taken().to_string())
+        });
+
+        // Nobody else sees the mount; what is there is found.
+        let found = room.local.leftovers().unwrap();
+        let kinds = |kind| found.iter().filter(|one| one.kind == kind).count();
+        assert_eq!(
+            (kinds(LeftoverKind::Device), kinds(LeftoverKind::Mount)),
+            (1, 0),
+            "{found:#?}"
+        );
+
+        // Off, the guard's note is read from the file; the next start finds what was written.
+        let note = r#"{"schema":1,"at":"2027-02-20T10:00:00Z","reason":"cpu"}"#;
+        room.says(
+            "able",
+            address,
+            &format!("mkdir -p /var/lib/workshop-guard; echo '{note}' >/var/lib/workshop-guard/power-off.json"),
+        );
+        let first = room.boot_id("able", address);
+        room.ssh("able", address, "systemctl reboot");
+        eventually("it has rebooted", || {
+            let asked = room.ssh(
+                "able",
+                address,
+                "cat /proc/sys/kernel/random/boot_id /root/note",
+            );
+            let said = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
+            (said.ends_with("\nmine") && !said.starts_with(&first))
+                .then_some(())
+                .ok_or(said)
+        });
+        room.ssh("able", address, "systemctl poweroff");
+        goes_off(&room.id);
+        eventually("its disk is free", || {
+            let found = room.local.leftovers().unwrap();
+            let held = found.iter().any(|one| one.kind == LeftoverKind::Device);
+            (!held).then_some(()).ok_or(format!("{found:#?}"))
+        });
+        assert_eq!(
+            room.local.note("able").await.unwrap().unwrap().reason,
+            "cpu"
+        );
+
+        // It grows while it is off, and does not shrink; without a size it would be another host.
+        for (other, refused) in [(Some(128 << 20), "shrink"), (None, "no longer says so")] {
+            let mut other_spec = able.clone();
+            other_spec.limits.disk_bytes = other;
+            let error = room
+                .local
+                .create(&other_spec)
+                .await
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(refused), "{error}");
+        }
+        able.limits.disk_bytes = Some(512 << 20);
+        room.local.create(&able).await.unwrap();
+        answers(address);
+        let (grown, _) = room_on(&room, address);
+        assert!(grown > size + 200, "{grown}");
+        assert_eq!(room.says("able", address, "cat /root/note"), "mine");
+
+        // While it runs, the kernel asks for a capability that root of some machines lacks.
+        able.limits.disk_bytes = Some(768 << 20);
+        let capable = succeed(&mut shell("grep CapEff: /proc/self/status"));
+        let capable = u64::from_str_radix(capable.split_whitespace().nth(1).unwrap(), 16).unwrap();
+        // CAP_SYS_RESOURCE (capabilities(7)).
+        if capable & 1 << 24 == 0 {
+            let busy = room.local.create(&able).await;
+            assert!(matches!(busy, Err(LocalError::DiskBusy { .. })), "{busy:?}");
+            assert_eq!(room.says("able", address, "cat /root/note"), "mine");
+            room.ssh("able", address, "systemctl poweroff");
+            goes_off(&room.id);
+        }
+        room.local.create(&able).await.unwrap();
+        answers(address);
+        assert!(room_on(&room, address).0 > grown + 200);
+        assert_eq!(room.says("able", address, "cat /root/note"), "mine");
+
+        // Somebody looks into it from this machine: nothing is removed under their hands.
+        let inside = tempfile::tempdir().unwrap();
+        let image = room.folder("able").join("disk.img");
+        succeed(
+            Command::new("mount")
+                .args(["-o", "loop"])
+                .arg(&image)
+                .arg(inside.path()),
+        );
+        let refused = room.local.destroy("able").await;
+        succeed(Command::new("umount").arg(inside.path()));
+        assert!(
+            matches!(refused, Err(LocalError::Mounted { .. })),
+            "{refused:?}"
+        );
+        assert!(image.exists());
+        room.end().await;
+    }
+
+    #[test]
+    fn a_machine_without_loop_devices_is_told_so_before_anything_is_made() {
+        Local::check_disks(7).unwrap();
+        // As in most containers: a /dev with little in it.
+        let script = "mount -t tmpfs tmpfs /dev; mknod /dev/null c 1 3; mknod /dev/urandom c 1 9; exec \"$@\"";
+        let helper = std::env::current_exe().unwrap();
+        succeed(
+            Command::new("unshare")
+                .args(["--mount", "sh", "-euc", script, "sh"])
+                .arg(helper)
+                .args(["--exact", "linux::helper_process", "--nocapture"])
+                .env(HELPER, TRIAL),
+        );
+    }
+
+    #[tokio::test]
+    async fn a_run_killed_at_any_moment_leaves_no_half_disk() {
+        let room = Room::new().await;
+        let mut able = room.spec("able", 0);
+        able.limits.disk_bytes = Some(128 << 20);
+        for milliseconds in [5, 15, 25, 35, 50, 70, 100, 140, 200, 300] {
+            let mut run = helper_with(&room, " 128").spawn().unwrap();
+            std::thread::sleep(Duration::from_millis(milliseconds));
+            run.kill().unwrap();
+            run.wait().unwrap();
+            // Half of the runs are destroyed as they are, half completed.
+            if milliseconds % 10 == 0 {
+                let address = room.local.create(&able).await.unwrap();
+                answers(address);
+                assert!(room_on(&room, address).0 < 128);
+            }
+            room.local.destroy("able").await.unwrap();
+            let found = room.local.leftovers().unwrap();
+            let held = found.iter().any(|one| one.kind == LeftoverKind::Device);
+            assert!(!held, "{found:#?}");
+            assert!(!room.folder("able").exists());
+        }
+        // Killed after the file had grown and before the file system had.
+        room.local.create(&able).await.unwrap();
+        succeed(&mut shell(&format!("kill -9 {}", nspawns(&room.id, 0)[0])));
+        let image = room.folder("able").join("disk.img");
+        let image = std::fs::OpenOptions::new().write(true).open(image).unwrap();
+        image.set_len(256 << 20).unwrap();
+        goes_off(&room.id);
+        let start = Instant::now();
+        while room.runs("able").await {
+            assert!(start.elapsed() < PATIENCE, "it still runs");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        able.limits.disk_bytes = Some(256 << 20);
+        let address = room.local.create(&able).await.unwrap();
+        answers(address);
+        assert!(room_on(&room, address).0 > 150);
         room.end().await;
     }
 

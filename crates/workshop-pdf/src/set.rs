@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use handouts::pdf::{Data, Reply, Request};
 use handouts::{Block, Card, Paper, Row, Workshop};
@@ -22,6 +23,10 @@ const FORGET: usize = 32;
 
 /// Cards of one file. A document is in memory as a whole, a megabyte a card, so a large room gets several.
 const CARDS_OF_A_FILE: usize = 100;
+
+/// Cards of a file each are made side by side, by at most so many threads: each has a document in memory, and what
+/// they share in typst's memory is locked now and then.
+const MOST_THREADS: usize = 4;
 
 /// A handout could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -210,12 +215,8 @@ pub fn set(mut request: Request, folder: &Path) -> Result<Reply, SetError> {
             _ => {}
         }
     }
-    for card in &cards {
-        make(
-            Document::Cards(std::slice::from_ref(card)),
-            format!("cards/{}.pdf", card.word),
-        )?;
-    }
+    one_by_one(&sheet, &cards, &request.data, folder)?;
+    written.extend(cards.iter().map(file_of));
     let mut remarks = Vec::new();
     if !lacking.is_empty() {
         let letters: Vec<String> = lacking
@@ -234,6 +235,50 @@ pub fn set(mut request: Request, folder: &Path) -> Result<Reply, SetError> {
         ));
     }
     Ok(Reply::Made { written, remarks })
+}
+
+fn file_of(card: &Card) -> String {
+    format!("cards/{}.pdf", card.word)
+}
+
+/// A file for each card, in the folder `cards`. What is in it depends on nothing but its card, so that it does not
+/// matter which thread makes it.
+fn one_by_one(sheet: &Sheet, cards: &[Card], data: &Data, folder: &Path) -> Result<(), SetError> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut sheet = sheet.clone();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(card) = cards.get(at) else {
+                return Ok(());
+            };
+            let document = Document::Cards(std::slice::from_ref(card));
+            let made = pdf(&mut sheet, document, data).and_then(|pdf| {
+                fs_err::write(folder.join(file_of(card)), pdf).map_err(SetError::from)
+            });
+            if let Err(error) = made {
+                // The others end with the card that they are at.
+                next.fetch_max(cards.len(), Ordering::Relaxed);
+                return Err((at, error));
+            }
+            if (at + 1).is_multiple_of(FORGET) {
+                comemo::evict(1);
+            }
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads.min(MOST_THREADS).min(cards.len());
+    let failed = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let results = workers.into_iter().map(|worker| {
+            worker
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        // The first card's, as if they had been made one after the other.
+        results.filter_map(Result::err).min_by_key(|(at, _)| *at)
+    });
+    failed.map_or(Ok(()), |(_, error)| Err(error))
 }
 
 /// One file.

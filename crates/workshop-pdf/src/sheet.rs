@@ -1,6 +1,7 @@
 //! The world that typst sees: our templates, one file of data, fonts. No clock, no disk, no network.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use typst::diag::{FileError, FileResult};
 use typst::foundations::{Bytes, Datetime, Duration};
@@ -13,12 +14,18 @@ use typst_kit::fonts::FontStore;
 /// As templates read it.
 const DATA: &str = "data.json";
 
+/// A document's world. Clones share what all documents of a request have alike.
+#[derive(Clone)]
 pub(crate) struct Sheet {
+    common: Arc<Common>,
+    main: FileId,
+    data: Bytes,
+}
+
+struct Common {
     library: LazyHash<Library>,
     fonts: FontStore,
     sources: HashMap<FileId, Source>,
-    main: FileId,
-    data: Bytes,
 }
 
 impl Sheet {
@@ -37,9 +44,11 @@ impl Sheet {
             })
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            library: LazyHash::new(Library::default()),
-            fonts,
-            sources,
+            common: Arc::new(Common {
+                library: LazyHash::new(Library::default()),
+                fonts,
+                sources,
+            }),
             main: id(DATA)?,
             data: Bytes::new([]),
         })
@@ -68,11 +77,11 @@ pub(crate) fn name(id: FileId) -> String {
 
 impl World for Sheet {
     fn library(&self) -> &LazyHash<Library> {
-        &self.library
+        &self.common.library
     }
 
     fn book(&self) -> &LazyHash<FontBook> {
-        self.fonts.book()
+        self.common.fonts.book()
     }
 
     fn main(&self) -> FileId {
@@ -80,7 +89,8 @@ impl World for Sheet {
     }
 
     fn source(&self, id: FileId) -> FileResult<Source> {
-        self.sources
+        self.common
+            .sources
             .get(&id)
             .cloned()
             .ok_or_else(|| FileError::Other(Some("a handout has no such file".into())))
@@ -95,7 +105,7 @@ impl World for Sheet {
     }
 
     fn font(&self, index: usize) -> Option<Font> {
-        self.fonts.font(index)
+        self.common.fonts.font(index)
     }
 
     /// None: a handout of today is that of tomorrow.

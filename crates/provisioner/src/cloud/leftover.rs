@@ -24,6 +24,8 @@ pub enum LeftoverKind {
     Process,
     /// A mount below the workshop's folder.
     Mount,
+    /// A loop device that a host's disk is on.
+    Device,
     /// A network link: the bridge or a host's cable to it.
     Link,
     /// A cgroup.
@@ -42,6 +44,7 @@ impl fmt::Display for Leftover {
             LeftoverKind::Host => "host",
             LeftoverKind::Process => "process",
             LeftoverKind::Mount => "mount",
+            LeftoverKind::Device => "loop device",
             LeftoverKind::Link => "link",
             LeftoverKind::Cgroup => "cgroup",
             LeftoverKind::Folder => "folder",

@@ -159,6 +159,9 @@ pub struct HostLimits {
     pub cpus: Option<f64>,
     /// Processes and threads.
     pub pids: Option<u64>,
+    /// Bytes of a disk of its own; else all files lie with those of other hosts. A rented server's
+    /// is its type's.
+    pub disk_bytes: Option<u64>,
 }
 
 impl HostLimits {
@@ -168,6 +171,7 @@ impl HostLimits {
             memory_bytes: Some(limits.memory.as_bytes()),
             cpus: Some(f64::from(limits.cpus.as_millis()) / 1000.0),
             pids: Some(limits.pids),
+            disk_bytes: limits.disk.map(|disk| disk.size.as_bytes()),
         }
     }
 }

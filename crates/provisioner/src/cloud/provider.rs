@@ -51,6 +51,18 @@ impl Provider {
         }
     }
 
+    /// Likewise, for somebody who is about to make or start hosts.
+    ///
+    /// # Errors
+    /// What this machine lacks for the hosts of the inventory.
+    pub fn check_for(inventory: &Inventory) -> Result<(), CloudError> {
+        Self::check(inventory.hosts.provider)?;
+        match (inventory.hosts.provider, inventory.hosts.limits.disk) {
+            (ProviderKind::Local, Some(disk)) => Ok(Local::check_disks(disk.line)?),
+            _ => Ok(()),
+        }
+    }
+
     /// The provider of `workshop`, whose folder `.workshop/` is `workplace`. What only looks, or takes down, has no need
     /// of an inventory.
     ///

@@ -276,7 +276,7 @@ pub(crate) const LIMITS: Section = Section {
         field(
             "disk",
             Form::Size,
-            "Such as 20GiB; without it, the machine's free space.",
+            "Such as 20GiB: a local host then has a disk of its own of this size, a file system in a sparse file, which can grow and not shrink. Without it, the machine's free space.",
         ),
     ],
 };

@@ -36,7 +36,7 @@ pub use problem::{Finding, Problems};
 pub use schema::schema;
 pub use size::{Cpus, Size};
 pub use types::{
-    Bitcoin, Chain, Hosts, Inventory, Limits, Participant, ProviderKind, Source, Workshop,
+    Bitcoin, Chain, Disk, Hosts, Inventory, Limits, Participant, ProviderKind, Source, Workshop,
 };
 pub(crate) use values::Bad;
 pub use values::Version;

@@ -9,9 +9,9 @@ use super::fields::{BITCOIN, HOSTS, LIMITS, SOURCE_PATH, WORKSHOP};
 use super::hetzner::hetzner;
 use super::problem::Report;
 use super::read::{Fields, Text, scalar, shown};
-use super::size::{Cpus, MIN_MEMORY, Size};
+use super::size::{Cpus, FRESH_DISK, MIN_DISK, MIN_MEMORY, Size};
 use super::tree::{Kind, Node};
-use super::types::{Bitcoin, Chain, Hosts, Limits, ProviderKind, Source, Workshop};
+use super::types::{Bitcoin, Chain, Disk, Hosts, Limits, ProviderKind, Source, Workshop};
 use super::values::{self, Bad, MAX_PARALLEL, MAX_PIDS, MAX_SPARE, MIN_PIDS, MIN_PRUNE, Version};
 use super::{Place, resolve};
 use super::{moment, money, naming};
@@ -99,16 +99,9 @@ pub(super) fn bitcoin(
             "write `source: crate`, or `source: {path: DIR}` with a tree of this machine",
         );
     }
-    if let (Some(prune @ MIN_PRUNE..), Some((disk, limit))) = (prune, &provided.disk) {
-        let kept = Size::from_bytes(prune << 20);
-        if kept >= *disk {
-            let span = fields.value("prune").map_or(limit, |node| &node.span);
-            report.problem(
-                span,
-                format!("a node keeps {kept} of blocks, and each host's disk is limited to {disk}"),
-                "lower `bitcoin.prune` or raise `hosts.limits.disk`",
-            );
-        }
+    if let (Some(prune), Some((disk, limit))) = (prune, &provided.disk) {
+        let span = fields.value("prune").map_or(limit, |node| &node.span);
+        room_for_blocks(prune, *disk, provided.provider, (span, limit), report);
     }
     Some(Bitcoin {
         source: source?,
@@ -117,6 +110,33 @@ pub(super) fn bitcoin(
         prune: prune?,
         addnode,
     })
+}
+
+/// Whether a node and its blocks fit onto a disk.
+fn room_for_blocks(
+    prune: u64,
+    disk: Size,
+    provider: Option<ProviderKind>,
+    (prune_at, disk_at): (&Place, &Place),
+    report: &mut Report,
+) {
+    // Less is no limit: 0 keeps every block, 1 leaves it to whoever asks.
+    let kept = (prune >= MIN_PRUNE).then(|| Size::from_bytes(prune << 20));
+    let needed = Size::from_bytes(FRESH_DISK.as_bytes() + kept.map_or(0, Size::as_bytes));
+    if let Some(kept) = kept.filter(|kept| *kept >= disk) {
+        report.problem(
+            prune_at,
+            format!("a node keeps {kept} of blocks, and each host's disk is limited to {disk}"),
+            "lower `bitcoin.prune` or raise `hosts.limits.disk`",
+        );
+    } else if provider == Some(ProviderKind::Local) && disk >= MIN_DISK && disk < needed {
+        let blocks = kept.map_or(String::new(), |kept| format!(" up to {kept}"));
+        report.remark(
+            disk_at,
+            format!("{disk} of disk are little for a participant's host: its software and builds of Bitcoin Core want {FRESH_DISK}, and the node's blocks{blocks} come on top"),
+            format!("write {needed} or more: only what is written takes room on this machine"),
+        );
+    }
 }
 
 fn source(fields: &Fields<'_>, folder: &Path, report: &mut Report) -> Option<Source> {
@@ -345,6 +365,29 @@ pub(super) fn hosts(
     let cpus = limits.parse("cpus", report, Cpus::parse);
     let pids = limits.parse("pids", report, count("pids", MIN_PIDS, MAX_PIDS));
     let disk = limits.parse("disk", report, Size::parse);
+    if let (Some(disk), Some(node)) = (disk, limits.value("disk")) {
+        if provider == Some(ProviderKind::Hetzner) {
+            report.remark(
+                &node.span,
+                "`disk` does not limit rented servers: the server's type says how much it has",
+                "remove it, or name larger or smaller types in `hosts.hetzner.server_types`",
+            );
+        } else if provider == Some(ProviderKind::Existing) {
+            report.remark(
+                &node.span,
+                "`disk` does not limit machines that you already have",
+                "remove it: the guard watches how full they are",
+            );
+        } else if disk < MIN_DISK {
+            report.problem(
+                &node.span,
+                format!("{disk} of disk are too little for a host's own files"),
+                format!(
+                    "write {MIN_DISK} or more; a participant's host wants more than {FRESH_DISK}"
+                ),
+            );
+        }
+    }
     let provided = Provided {
         provider,
         disk: disk.zip(limits.value("disk").map(|node| node.span.clone())),
@@ -362,7 +405,10 @@ pub(super) fn hosts(
                 memory: memory?,
                 cpus: cpus?,
                 pids: pids?,
-                disk,
+                disk: disk.zip(limits.value("disk")).map(|(size, node)| Disk {
+                    size,
+                    line: report.line(&node.span),
+                }),
             },
             hetzner: servers?,
             existing: machines.clone(),

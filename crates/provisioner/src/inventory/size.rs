@@ -12,6 +12,12 @@ pub(crate) const MAX_CPUS: f64 = 1024.0;
 /// Below this a node does not start beside systemd and sshd.
 pub(crate) const MIN_MEMORY: Size = Size(256 << 20);
 
+/// Below this ext4 has no room for a journal and a host's own files.
+pub(crate) const MIN_DISK: Size = Size(64 << 20);
+/// What a participant's host wants beside the node's blocks. A first provisioning leaves 0.4 GiB of
+/// its own (409 MiB by `df`); the rest is an estimate for builds of one's own and a rehearsal's copies.
+pub(crate) const FRESH_DISK: Size = Size(3 << 30);
+
 /// A size in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]

@@ -31,7 +31,7 @@ hosts:
     memory: 3GiB
     cpus: 2
     pids: 2048
-    # disk: 20GiB
+    # disk: 20GiB        # a disk of its own for each local host; without it they share the machine's
   # hetzner:           # what is tried first stands first
   #   server_types: [cpx31, cx32]
   #   locations: [fsn1, nbg1]

@@ -217,8 +217,17 @@ pub struct Limits {
     pub cpus: Cpus,
     /// Processes and threads.
     pub pids: u64,
-    /// Disk; `None` is the machine's free space.
-    pub disk: Option<Size>,
+    /// A disk of its own; without, a local host's files lie on the machine's own file system.
+    pub disk: Option<Disk>,
+}
+
+/// A host's own disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// How large it is.
+    pub size: Size,
+    /// The inventory's line that says so.
+    pub line: usize,
 }
 
 /// A person and their key.

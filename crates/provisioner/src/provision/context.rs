@@ -91,7 +91,10 @@ impl Run {
             guard: inventory.guard.as_ref().map(|guard| {
                 let limits = &inventory.hosts.limits;
                 let cpus = f64::from(limits.cpus.as_millis()) / 1000.0;
-                Config::new(guard, Some(cpus), Some(limits.memory.as_bytes()))
+                Config {
+                    own_disk: self.provider.shares_folders() && limits.disk.is_some(),
+                    ..Config::new(guard, Some(cpus), Some(limits.memory.as_bytes()))
+                }
             }),
             core_version: self.inputs.source.version.clone(),
             cache_url: self.builder_address().map_or_else(String::new, |builder| {

@@ -86,7 +86,7 @@ pub async fn provision(
         ProvisionError::unless_over(&inventory, now)?;
     }
     let kind = inventory.hosts.provider;
-    Provider::check(kind)?;
+    Provider::check_for(&inventory)?;
     let mut place = Workplace::open(path, "provision")?;
     take_provider(&mut place, kind)?;
     let provider = Provider::open(kind, workshop_id(&place), place.folder(), Some(&inventory))?;

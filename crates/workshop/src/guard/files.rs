@@ -1,8 +1,8 @@
 //! What a host's files take.
 //!
-//! On a file system of its own the host's is asked. A local host lies on an overlay over a shared one, which
-//! only tells how full the machine is: there the files are counted, in the background and never more than a
-//! fiftieth of the time.
+//! A host's own file system is asked. A local host without a disk of its own lies on an overlay over a shared
+//! one, which only tells how full the machine is: there the files are counted, in the background and never more
+//! than a fiftieth of the time.
 
 use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt as _;
@@ -29,13 +29,14 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub(super) fn watch(interval: Duration) -> Self {
+    /// `own`: whether an overlay lies over a file system that is the host's alone.
+    pub(super) fn watch(interval: Duration, own: bool) -> Self {
         let latest = Arc::new(Mutex::new(None));
         let publish = Arc::clone(&latest);
         std::thread::spawn(move || {
             loop {
                 let start = Instant::now();
-                if let Some(used) = used() {
+                if let Some(used) = used(own) {
                     *publish.lock().unwrap_or_else(PoisonError::into_inner) = Some(used);
                 }
                 std::thread::sleep(interval.max(start.elapsed() * REST));
@@ -52,11 +53,12 @@ impl Files {
 }
 
 /// Bytes of the host's files, without the node's.
-fn used() -> Option<u64> {
+fn used(own: bool) -> Option<u64> {
     let root = Path::new("/");
-    if is(root, OVERLAY) {
+    if !own && is(root, OVERLAY) {
         return Some(count(root, Path::new(NODE)));
     }
+    // An overlay answers for the file system that its upper layer is on.
     let all = statvfs(root).ok()?;
     let used = all.f_blocks.saturating_sub(all.f_bfree) * all.f_frsize;
     Some(used.saturating_sub(count(Path::new(NODE), Path::new(""))))

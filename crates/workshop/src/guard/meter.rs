@@ -125,7 +125,7 @@ impl Meter {
             cpu: Counter::default(),
             node: Counter::default(),
             sent: Counter::default(),
-            files: config.disk_bytes.map(|_| Files::watch(interval)),
+            files: (config.disk_bytes).map(|_| Files::watch(interval, config.own_disk)),
         }
     }
 

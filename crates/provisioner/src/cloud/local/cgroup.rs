@@ -548,6 +548,7 @@ mod tests {
 
     fn mount(point: &str, filesystem: &str, options: &str) -> Mount {
         Mount {
+            what: "cgroup".into(),
             point: point.into(),
             filesystem: filesystem.into(),
             options: options.into(),
@@ -606,6 +607,7 @@ mod tests {
             memory_bytes: None,
             cpus: Some(2.0),
             pids: Some(100),
+            disk_bytes: None,
         };
         assert_eq!(lacking("cpuset cpu io pids", &limits), None);
         assert_eq!(lacking("cpuset io pids", &limits), Some("processors"));
@@ -618,6 +620,7 @@ mod tests {
             memory_bytes: Some(3 << 30),
             cpus: Some(1.5),
             pids: Some(2048),
+            disk_bytes: None,
         };
         let show = |settings: Settings| {
             let files = settings.into_iter().flat_map(|(_, _, files)| files);

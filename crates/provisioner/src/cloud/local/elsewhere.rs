@@ -23,6 +23,10 @@ impl Local {
         Err(LocalError::NotLinux { system: OS })
     }
 
+    pub fn check_disks(_line: usize) -> Result<(), LocalError> {
+        Err(LocalError::NotLinux { system: OS })
+    }
+
     pub fn new(_workshop: WorkshopId) -> Result<Self, LocalError> {
         Err(LocalError::NotLinux { system: OS })
     }

@@ -7,6 +7,8 @@ use std::process::ExitStatus;
 use miette::Diagnostic;
 use thiserror::Error;
 
+use crate::inventory::Size;
+
 /// A program or file that local hosts need and this machine lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Missing {
@@ -133,6 +135,58 @@ pub enum LocalError {
         log: String,
         console: PathBuf,
     },
+
+    #[error(
+        "this machine cannot give hosts disks of their own, which the inventory asks for (`hosts.limits.disk`, line {line})"
+    )]
+    #[diagnostic(help(
+        "such a disk is an ext4 in a file, on a loop device; containers often have none: load the kernel's module (modprobe loop), or run `workshop` on the machine itself, or remove line {line}: then the guard counts files instead"
+    ))]
+    NoDisks {
+        line: usize,
+        source: Box<LocalError>,
+    },
+
+    #[error("the disk of the host `{name}` has {is} and cannot shrink to {wanted}")]
+    #[diagnostic(help(
+        "write `disk: {is}` or more, or take a fresh host of the new size: `workshop rebuild {name}`"
+    ))]
+    DiskShrinks {
+        name: String,
+        is: Size,
+        wanted: Size,
+    },
+
+    #[error(
+        "the host `{name}` was made without a disk of its own, and the inventory now says {wanted} (`hosts.limits.disk`)"
+    )]
+    #[diagnostic(help(
+        "take a fresh host that has one: `workshop rebuild {name}`; or remove that line"
+    ))]
+    NoDiskYet { name: String, wanted: Size },
+
+    #[error("the host `{name}` has a disk of its own of {is}, and the inventory no longer says so")]
+    #[diagnostic(help(
+        "write `disk: {is}` under `hosts.limits` again, or take a fresh host without: `workshop rebuild {name}`"
+    ))]
+    DiskStays { name: String, is: Size },
+
+    #[error("the disk of the host `{name}` cannot grow while the host runs")]
+    #[diagnostic(help(
+        "growing then needs the capability CAP_SYS_RESOURCE; turn the host off and provision again: workshop ssh {name} systemctl poweroff"
+    ))]
+    DiskBusy {
+        name: String,
+        source: Box<LocalError>,
+    },
+
+    #[error(
+        "the loop device `{device}` still holds the disk of the host `{name}`, of which nothing was removed"
+    )]
+    #[diagnostic(help(
+        "somebody else has mounted it: look who (grep {device} /proc/*/mountinfo), unmount it there and run the same command again"
+    ))]
+    DeviceHeld { name: String, device: String },
 
     #[error("processes of the host `{name}` survive SIGKILL: {pids:?}")]
     #[diagnostic(help(

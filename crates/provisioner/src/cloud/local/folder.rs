@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::error::LocalError;
-use super::{mounts, rootfs, tools};
+use super::{disk, mounts, rootfs, tools};
 use crate::cloud::{HostSpec, WorkshopId};
 use crate::guard::{self, Note};
 
@@ -57,6 +57,9 @@ pub(super) struct HostRecord {
     /// Which keys are written in the host, without being a copy of them.
     host_key_sha256: String,
     root_key_sha256: String,
+    /// Bytes of its own disk, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) disk: Option<u64>,
 }
 
 impl HostRecord {
@@ -68,6 +71,7 @@ impl HostRecord {
             address,
             host_key_sha256: digest(&spec.host_key),
             root_key_sha256: digest(&spec.root_key),
+            disk: spec.limits.disk_bytes,
         }
     }
 
@@ -122,6 +126,23 @@ impl HostFolder {
         self.workshop.join(format!(".{}.gone", self.name))
     }
 
+    /// Makes the host's disk as large as `wanted` says, if it can be.
+    pub(super) fn resize(
+        &self,
+        record: HostRecord,
+        wanted: Option<u64>,
+        stop_rests: impl FnOnce() -> Result<(), LocalError>,
+    ) -> Result<(), LocalError> {
+        if let Some(bytes) = disk::change(&self.name, record.disk, wanted)? {
+            disk::grow(&self.path(), &self.name, bytes, stop_rests)?;
+            // Last: it says that there is nothing left to do.
+            let disk = Some(bytes);
+            let record = HostRecord { disk, ..record };
+            write_json(&self.path().join("host.json"), &record)?;
+        }
+        Ok(())
+    }
+
     /// The record, when there is a host.
     pub(super) fn record(&self) -> Result<Option<HostRecord>, LocalError> {
         read_json(&self.path().join("host.json"))
@@ -130,6 +151,10 @@ impl HostFolder {
     /// What the host's guard wrote before it powered the host off. Root there is hostile: no link is
     /// followed, nothing but a file is opened, and not much of it is read.
     pub(super) fn note(&self) -> Option<Note> {
+        if disk::is_in(&self.path()) {
+            let path = format!("{}/{}", guard::FOLDER, guard::POWER_OFF);
+            return Note::read(&disk::read(&self.path(), &path, guard::MAX_NOTE + 1)?);
+        }
         let upper = self.path().join("upper");
         let upper = rustix::fs::open(&upper, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
         let file = rustix::fs::openat2(
@@ -163,12 +188,20 @@ impl HostFolder {
         remove(&new)?;
         let io = || LocalError::io("make the host's folder");
         make_private(&new)?;
-        for folder in ["work", "root", "binds", "sources"] {
+        for folder in ["root", "binds", "sources"] {
             fs_err::create_dir(new.join(folder)).map_err(io())?;
         }
         let entries =
             rootfs::host_entries(&spec.name, record.address, &spec.host_key, &spec.root_key);
-        rootfs::write(&new.join("upper"), &entries).map_err(io())?;
+        // The overlay wants both on one file system.
+        let layer = |folder: &Path| {
+            fs_err::create_dir(folder.join("work")).map_err(io())?;
+            rootfs::write(&folder.join("upper"), &entries).map_err(io())
+        };
+        match record.disk {
+            Some(bytes) => disk::make(&new, bytes, layer)?,
+            None => layer(&new)?,
+        }
         // The link spares the mount's options a path, in which `,` and `:` would mean something.
         fs_err::os::unix::fs::symlink(lower, new.join("lower")).map_err(io())?;
         write_json(&new.join("host.json"), record)?;
@@ -180,6 +213,7 @@ impl HostFolder {
         let condemned = self.condemned();
         remove(&self.unfinished())?;
         remove(&condemned)?;
+        disk::wait_until_free(&self.path(), &self.name)?;
         match fs_err::rename(self.path(), &condemned) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(LocalError::io("remove the host's folder")(error)),

@@ -40,7 +40,20 @@ guest() {
 	# What is mounted here, nobody else sees, and the kernel takes it away with the last process:
 	# no mount is ever left over, none is held by another host, none can be emptied by an `rm -r`.
 	exec unshare --mount --propagation slave sh -euc '
-		mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work,index=off workshop root
+		layer=.
+		if [ -e disk.img ]; then
+			layer=disk
+			# The namespace before this one, and with it the device, may just be going away.
+			tries=0
+			# What is deleted on the host becomes free on the machine.
+			until mount -t ext4 -o loop,discard,noatime disk.img disk; do
+				tries=$((tries + 1))
+				[ "$tries" -lt 20 ] || exit 1
+				sleep 0.1
+			done
+		fi
+		# With xino all files have one device number, as `du -x` expects, also on two file systems.
+		mount -t overlay -o "lowerdir=lower,upperdir=$layer/upper,workdir=$layer/work,index=off,xino=on" workshop root
 		for source in sources/*; do
 			[ -e "$source" ] || continue
 			mkdir -p "binds/${source#sources/}"

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::cgroup::{self, Cgroups};
 use super::error::LocalError;
 use super::folder::{self, HostFolder};
-use super::{mounts, network};
+use super::{disk, mounts, network};
 use crate::cloud::{Leftover, LeftoverKind, WorkshopId};
 
 /// Everything of one workshop.
@@ -36,6 +36,12 @@ pub(super) fn of(workshop: &WorkshopId, cgroups: &Cgroups) -> Result<Vec<Leftove
     }
     for mount in mounts::below(&folder)? {
         add(LeftoverKind::Mount, mount.display().to_string());
+    }
+    for (device, file) in disk::devices_below(&folder)? {
+        add(
+            LeftoverKind::Device,
+            format!("/dev/{device} ({})", file.display()),
+        );
     }
     for link in network::links()? {
         if network::workshop_of(&link).as_ref() == Some(workshop) {

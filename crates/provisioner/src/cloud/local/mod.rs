@@ -4,12 +4,13 @@
 //!
 //! What makes up a host, and where it is found again after the tool has ended:
 //! - a folder `/var/lib/workshop/local/<workshop>/<host>`: its record, and the overlay's upper
-//!   layer over a base image that all hosts share ([`Local::ensure_image`]);
+//!   layer over a base image that all hosts share ([`Local::ensure_image`]); with a limited disk
+//!   that layer lies on a file system of its own, in a sparse file;
 //! - a cgroup `workshop-<workshop>/<host>` that holds every process of it, and its limits;
 //! - a link `vb-<workshop>-<index>` on the bridge `ws-<workshop>`.
 //!
 //! Its mounts exist in a mount namespace of its own only, so the kernel takes them away with the
-//! last process, however that came about.
+//! last process, however that came about, and with them the loop device of its disk.
 //!
 //! Calls for different hosts may run side by side. That no two runs of the tool work on the same
 //! workshop at once is the caller's business (the state's lock).
@@ -25,6 +26,8 @@ pub use subnet::Subnet;
 mod cgroup;
 #[cfg(target_os = "linux")]
 mod container;
+#[cfg(target_os = "linux")]
+mod disk;
 #[cfg(target_os = "linux")]
 mod folder;
 #[cfg(target_os = "linux")]

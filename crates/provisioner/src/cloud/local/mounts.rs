@@ -9,6 +9,8 @@ use super::error::LocalError;
 /// One mount in our own mount namespace.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Mount {
+    /// What is mounted: of a file system on a device, the device.
+    pub(super) what: PathBuf,
     /// Where it is mounted.
     pub(super) point: PathBuf,
     /// The file system's type.
@@ -30,6 +32,13 @@ pub(super) fn below(folder: &Path) -> Result<Vec<PathBuf>, LocalError> {
     Ok(points.filter(|point| point.starts_with(folder)).collect())
 }
 
+/// Where the device of this name is mounted.
+pub(super) fn of_device(name: &str) -> Result<Option<PathBuf>, LocalError> {
+    let device = Path::new("/dev").join(name);
+    let mount = all()?.into_iter().find(|mount| mount.what == device);
+    Ok(mount.map(|mount| mount.point))
+}
+
 fn parse(text: &str) -> Vec<Mount> {
     text.lines().filter_map(parse_line).collect()
 }
@@ -42,7 +51,8 @@ fn parse_line(line: &str) -> Option<Mount> {
     Some(Mount {
         point: PathBuf::from(OsString::from_vec(unescape(point))),
         filesystem: filesystem.next()?.to_owned(),
-        options: filesystem.nth(1)?.to_owned(),
+        what: PathBuf::from(OsString::from_vec(unescape(filesystem.next()?))),
+        options: filesystem.next()?.to_owned(),
     })
 }
 
@@ -78,11 +88,13 @@ nonsense
             mounts,
             [
                 Mount {
+                    what: "/dev/root".into(),
                     point: "/var/lib/a b\\".into(),
                     filesystem: "ext3".into(),
                     options: "rw,errors=continue".into(),
                 },
                 Mount {
+                    what: "cgroup".into(),
                     point: "/sys/fs/cgroup/memory".into(),
                     filesystem: "cgroup".into(),
                     options: "rw,memory".into(),

@@ -13,7 +13,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use super::cgroup::Cgroups;
 use super::error::LocalError;
 use super::folder::{self, HostFolder, HostRecord};
-use super::{ImageId, Subnet, container, image, leftovers, network, tools};
+use super::{ImageId, Subnet, container, disk, image, leftovers, network, tools};
 use crate::cloud::{HostSpec, HostStatus, Leftover, WorkshopId};
 use crate::guard::Note;
 
@@ -42,6 +42,18 @@ impl Local {
             return Err(LocalError::NotRoot);
         }
         tools::check()
+    }
+
+    /// Tries whether hosts can have disks of their own, which a line of the inventory asks for.
+    ///
+    /// # Errors
+    /// Programs that are missing; no loop devices, as in most containers, or no ext4.
+    pub fn check_disks(line: usize) -> Result<(), LocalError> {
+        tools::check_for_disks()?;
+        disk::trial().map_err(|error| LocalError::NoDisks {
+            line,
+            source: Box::new(error),
+        })
     }
 
     /// Looks whether this machine can have local hosts.
@@ -118,8 +130,8 @@ impl Local {
     /// runs only gets its limits. Returns when it is started, a second or two before it answers.
     ///
     /// # Errors
-    /// The host exists with another key or address; no image; it ends at once (with the last lines
-    /// of its console).
+    /// The host exists with another key or address, or with a disk that would have to shrink; no
+    /// image; it ends at once (with the last lines of its console).
     pub async fn create(&self, spec: &HostSpec) -> Result<IpAddr, LocalError> {
         let spec = spec.clone();
         self.on_machine(move |machine| machine.create(&spec)).await
@@ -129,7 +141,8 @@ impl Local {
     /// error.
     ///
     /// # Errors
-    /// A process that cannot be killed; a mount in the host's folder, of which nothing is removed.
+    /// A process that cannot be killed; a mount in the host's folder or of its disk, of which nothing
+    /// is removed.
     pub async fn destroy(&self, name: &str) -> Result<(), LocalError> {
         let name = name.to_owned();
         self.on_machine(move |machine| machine.destroy(&name)).await
@@ -221,6 +234,8 @@ impl Machine {
                         what,
                     });
                 }
+                let stop_rests = || self.cgroups.stop(&spec.name);
+                host.resize(record, spec.limits.disk_bytes, stop_rests)?;
             }
             None => {
                 let id = image::Recipe::new()?.id();

@@ -28,18 +28,36 @@ const NEEDED: &[Missing] = &[
     ),
 ];
 
+/// What hosts with a disk of their own need besides.
+const NEEDED_FOR_DISKS: &[Missing] = &[
+    needed("losetup", "mount"),
+    needed("mkfs.ext4", "e2fsprogs"),
+    needed("e2fsck", "e2fsprogs"),
+    needed("resize2fs", "e2fsprogs"),
+    needed("debugfs", "e2fsprogs"),
+];
+
 const fn needed(what: &'static str, package: &'static str) -> Missing {
     Missing { what, package }
 }
 
 /// Finds out whether all programs and files are there.
 pub(super) fn check() -> Result<(), LocalError> {
+    are_there(NEEDED)
+}
+
+/// Likewise those of hosts with a disk of their own.
+pub(super) fn check_for_disks() -> Result<(), LocalError> {
+    are_there(NEEDED_FOR_DISKS)
+}
+
+fn are_there(needed: &[Missing]) -> Result<(), LocalError> {
     let path = path();
     let is_there = |what: &str| {
         // Joining an absolute path gives that path, so files need no case of their own.
         env::split_paths(&path).any(|folder| folder.join(what).is_file())
     };
-    let missing: Vec<_> = NEEDED
+    let missing: Vec<_> = needed
         .iter()
         .filter(|one| !is_there(one.what))
         .copied()

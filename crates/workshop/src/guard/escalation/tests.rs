@@ -24,6 +24,7 @@ fn defaults() -> Config {
             seconds: 30 * MINUTE,
         }),
         disk_bytes: Some(12 * GIB),
+        own_disk: false,
         egress: Some(Volume {
             bytes: 10 * GIB,
             seconds: HOUR,

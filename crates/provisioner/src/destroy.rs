@@ -13,7 +13,7 @@ use crate::room::{Condition, Seat, look};
 use crate::state::{self, Effect, Event, Role, Workplace};
 
 /// What a teardown came to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Destroyed {
     /// Hosts that are gone, by name.
     pub gone: Vec<String>,

@@ -97,8 +97,12 @@ impl Project {
     }
 
     fn inventory(&self, provider: &str) {
+        self.inventory_of("crate", provider);
+    }
+
+    fn inventory_of(&self, source: &str, provider: &str) {
         let text = format!(
-            "workshop: {{name: Tracing}}\nhosts: {{provider: {provider}}}\nparticipants: [{{name: Ada, key: {KEY}}}]\n"
+            "workshop: {{name: Tracing}}\nbitcoin: {{source: {source}}}\nhosts: {{provider: {provider}}}\nparticipants: [{{name: Ada, key: {KEY}}}]\n"
         );
         std::fs::write(self.laptop.path().join("inventory.yaml"), text).unwrap();
     }
@@ -220,4 +224,15 @@ fn a_destroy_without_state_says_what_may_have_been_its() {
     project.server.world.forget_calls();
     project.run(&["destroy", "--yes"]);
     assert_eq!(project.server.world.calls().len(), 0);
+}
+
+#[test]
+fn a_release_is_refused_before_anything_is_rented() {
+    let project = Project::new();
+    project.inventory_of("release, version: \"30.0\"", "hetzner");
+    let (status, _, stderr) = project.run(&["provision"]);
+    assert_eq!(status, 2, "{stderr}");
+    insta::assert_snapshot!(stderr);
+    assert_eq!(project.server.world.calls().len(), 0);
+    assert!(!project.laptop.path().join(".workshop").exists());
 }

@@ -130,8 +130,7 @@ impl Provider {
         match kind {
             ProviderKind::Local => "hosts, processes, mounts, links, cgroups and folders",
             ProviderKind::Hetzner => "servers, firewalls and SSH keys",
-            // Each machine did when it was given back.
-            ProviderKind::Existing => "accounts, services, processes and files",
+            ProviderKind::Existing => "machines not given back",
         }
     }
 

@@ -85,6 +85,7 @@ pub async fn provision(
     if !options.after_deadline {
         ProvisionError::unless_over(&inventory, now)?;
     }
+    ProvisionError::unless_built(&inventory)?;
     let kind = inventory.hosts.provider;
     Provider::check_for(&inventory)?;
     let mut place = Workplace::open(path, "provision")?;
@@ -140,10 +141,9 @@ pub async fn provision(
         SourceKind::Path(folder) => {
             source::from_path(folder, &place.folder().join("source")).await?
         }
-        // An inventory with `release` and local hosts does not validate.
-        SourceKind::Crate | SourceKind::Release => {
-            source::from_crate(&caches.join("source")).await?
-        }
+        SourceKind::Crate => source::from_crate(&caches.join("source")).await?,
+        // Refused before anything was made.
+        SourceKind::Release => return Err(ProvisionError::Release),
     };
     let inputs = Inputs::new(source, prepared.system.clone())?;
     let cache = Cache::open(&caches.join("nix"))?;

@@ -14,8 +14,7 @@ use provisioner::state::{self, Role};
 use serde::Serialize;
 
 use super::instructor::{self, InventoryArgs, PARALLEL};
-use super::takeover;
-use super::{collect, lost};
+use super::{collect, lost, takeover};
 use crate::cli::{Outcome, Result};
 use crate::output::Output;
 use crate::progress::Progress;
@@ -107,14 +106,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
             path.display()
         ));
         lost::remark_on(path, output)?;
-        let nothing = Destroyed {
-            gone: vec![],
-            notes: vec![],
-            stays: &[],
-            failed: vec![],
-            left: vec![],
-        };
-        return tell(nothing, vec![], true, &[], output);
+        return tell(Destroyed::default(), vec![], true, &[], output);
     };
     // What will be asked for, before anybody waits: without an inventory a workshop is taken down with --yes.
     let name = if args.yes {

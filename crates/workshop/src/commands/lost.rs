@@ -130,13 +130,7 @@ pub(super) fn destroy(label: &WorkshopId, path: &Path, yes: bool, output: &Outpu
         let question = format!("Type its label, {label}, to go on:");
         ask(&question, label.as_str(), "its label", output)?;
     }
-    let mut destroyed = Destroyed {
-        gone: vec![],
-        notes: vec![],
-        stays: &[],
-        failed: vec![],
-        left: vec![],
-    };
+    let mut destroyed = Destroyed::default();
     let mut looked = Vec::new();
     for Found { place, hosts, .. } in found {
         destroyed.gone.extend(hosts);

@@ -62,6 +62,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
     let inventory = args.inventory.load(output)?;
     wanted(&inventory, &args)?;
     // Before anything is taken away: no new host would be made.
+    ProvisionError::unless_built(&inventory)?;
     if !args.after_deadline {
         ProvisionError::unless_over(&inventory, jiff::Timestamp::now())?;
     }

@@ -49,7 +49,9 @@ fn main() -> Result {
                 .arg(place.join("inventory.yaml"))
                 .env("XDG_CACHE_HOME", &cache)
                 .stdin(Stdio::null())
-                .stdout(Stdio::piped());
+                .stdout(Stdio::piped())
+                // A line a host.
+                .stderr(Stdio::null());
             command
         };
         hosts.forget();

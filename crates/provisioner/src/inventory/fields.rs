@@ -222,7 +222,7 @@ pub(crate) const HOSTS: Section = Section {
                 min: 1,
                 max: MAX_PARALLEL,
             },
-            "How many hosts are worked on side by side.",
+            "How many hosts are made or changed side by side; verified ones are looked at more at once.",
         )
         .or("8"),
         field(

@@ -24,7 +24,7 @@ bitcoin:
 hosts:
   provider: local      # local: systemd-nspawn on this machine, for rehearsals | hetzner: rented | existing: yours
   spare: 0             # ready hosts for people who walk in
-  parallel: 8          # hosts worked on side by side
+  parallel: 8          # hosts made or changed side by side
   # spend_limit: 25 EUR   # the most that rented hosts may cost until the deadline, tax included
   # power_off: true    # whether hosts power themselves off after the deadline; yours do only if it says so
   limits:              # of each host

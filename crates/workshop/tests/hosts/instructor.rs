@@ -68,6 +68,7 @@ const COMMANDS: &[(&str, Way)] = &[
     ("workshop wake WORD", AsItIs(0)),
     ("workshop wake --all", AsItIs(0)),
     ("workshop destroy", By("workshop destroy --yes", 0)),
+    ("workshop destroy --label", AsItIs(0)),
     // Nothing has the label any more; `collect.rs` has a workshop whose state is lost.
     (
         "workshop destroy --label LABEL",

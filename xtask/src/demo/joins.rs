@@ -112,7 +112,8 @@ impl Register {
         let failed = |error| format!("workshop register: {error}");
         let mut command = room.command("register");
         command
-            .args(["--listen", "127.0.0.1:0", "--auto", "1", "--provision"])
+            // It counts over all runs, and she may have to join again: after the example inventory changed.
+            .args(["--listen", "127.0.0.1:0", "--auto", "1000", "--provision"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         let mut child = command.spawn().map_err(failed)?;

@@ -27,6 +27,7 @@ const NEEDED: &[(&str, &str, &str)] = &[
         "runs the local hosts",
     ),
     ("ip", "iproute2", "makes the hosts' network"),
+    ("mkfs.ext4", "e2fsprogs", "makes the hosts' own disks"),
     ("ssh", "openssh-client", "logs in as a participant does"),
     (
         "tmux",

@@ -71,6 +71,11 @@ impl WorkshopId {
         Ok(Self(format!("{number:08x}")))
     }
 
+    /// One that nothing carries: before the first run there is no other.
+    pub fn nobody() -> Self {
+        Self("00000000".to_owned())
+    }
+
     /// The eight digits.
     pub fn as_str(&self) -> &str {
         &self.0

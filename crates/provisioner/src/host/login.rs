@@ -8,6 +8,7 @@ use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
 use russh::keys::{Algorithm, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
 
+use super::keys::fingerprint;
 use super::pinned::Pinned;
 
 /// With which key to log in.
@@ -65,10 +66,7 @@ pub(super) async fn log_in(
     login: &Login,
 ) -> Result<(), LoginError> {
     match login {
-        Login::Key(key) => match by_key(handle, user, Arc::clone(key)).await? {
-            true => Ok(()),
-            false => Err(LoginError::Refused(vec![])),
-        },
+        Login::Key(key) => told(by_key(handle, user, Arc::clone(key)).await?, vec![]),
         Login::Own(Identity::File(file)) => by_file(handle, user, file).await,
         Login::Own(Identity::Usual) => by_usual(handle, user).await,
     }
@@ -81,6 +79,15 @@ async fn by_key(
 ) -> Result<bool, russh::Error> {
     let key = PrivateKeyWithHashAlg::new(key, None);
     Ok(is_in(handle.authenticate_publickey(user, key).await?))
+}
+
+/// Whether we are in, and by which keys not.
+fn told(is_in: bool, tried: Vec<String>) -> Result<(), LoginError> {
+    if is_in {
+        Ok(())
+    } else {
+        Err(LoginError::Refused(tried))
+    }
 }
 
 fn is_in(answer: AuthResult) -> bool {
@@ -105,13 +112,10 @@ async fn by_file(handle: &mut Handle<Pinned>, user: &str, file: &Path) -> Result
             "`ssh-keygen -p -f FILE` writes it in that format.",
         )
     })?;
+    let name = name(key.public_key(), &shown.to_string());
     let is_rsa = matches!(key.algorithm(), Algorithm::Rsa { .. });
     if !key.is_encrypted() && !is_rsa {
-        let name = name(key.public_key(), &shown.to_string());
-        return match by_key(handle, user, Arc::new(key)).await? {
-            true => Ok(()),
-            false => Err(LoginError::Refused(vec![name])),
-        };
+        return told(by_key(handle, user, Arc::new(key)).await?, vec![name]);
     }
     // The file of an encrypted key still tells the public half.
     let what = if is_rsa {
@@ -133,13 +137,10 @@ async fn by_file(handle: &mut Handle<Pinned>, user: &str, file: &Path) -> Result
             &help,
         ));
     }
-    match by_agent(handle, user, key.public_key(), &mut agent).await? {
-        true => Ok(()),
-        false => Err(LoginError::Refused(vec![name(
-            key.public_key(),
-            &shown.to_string(),
-        )])),
-    }
+    told(
+        by_agent(handle, user, key.public_key(), &mut agent).await?,
+        vec![name],
+    )
 }
 
 async fn by_usual(handle: &mut Handle<Pinned>, user: &str) -> Result<(), LoginError> {
@@ -223,6 +224,9 @@ async fn by_agent(
 
 /// `SHA256:… (where it is)`.
 fn name(key: &PublicKey, place: &str) -> String {
-    let fingerprint = key.fingerprint(russh::keys::HashAlg::Sha256);
-    format!("{fingerprint} ({})", super::printable(place.as_bytes()))
+    format!(
+        "{} ({})",
+        fingerprint(key),
+        super::printable(place.as_bytes())
+    )
 }

@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::cloud::Endpoint;
 
 use super::jump::Jump;
+use super::keys::fingerprint;
 use super::login::{self, Login, LoginError};
 use super::output::{Bytes, Collected, Fetched, Output, Saved, Sink};
 use super::pinned::Pinned;
@@ -506,10 +507,7 @@ pub(super) async fn handshake(
             ..
         } => SshError::HostKey {
             host: target.name.clone(),
-            expected: target
-                .host_key
-                .fingerprint(russh::keys::HashAlg::Sha256)
-                .to_string(),
+            expected: fingerprint(&target.host_key),
         },
         source => SshError::Unreachable {
             host: target.name.clone(),

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::ProvisionError;
-use crate::cloud::CloudError;
 use crate::cloud::existing::{Existing, Placed};
+use crate::cloud::{CloudError, WorkshopId};
 use crate::inventory::{Inventory, ProviderKind};
 use crate::plan::{Action, BUILDER, BUILDER_INDEX, plan};
 use crate::state;
@@ -23,9 +23,7 @@ pub fn takeover(
         return Ok(vec![]);
     }
     let state = state::read(path)?.unwrap_or_default();
-    // Nothing carries the label of a workshop that was not begun.
-    let nobody = || unreachable_id("00000000");
-    let id = state.id.parse().unwrap_or_else(|_| nobody());
+    let id = (state.id.parse()).unwrap_or_else(|_| WorkshopId::nobody());
     let machines = Some(&inventory.hosts.existing);
     let existing = Existing::new(id, &state::folder_of(path), machines);
     let there = existing.list().map_err(CloudError::from)?;
@@ -39,9 +37,4 @@ pub fn takeover(
     let mut placed = existing.placed(&hosts).map_err(CloudError::from)?;
     placed.retain(|host| !host.adopted);
     Ok(placed)
-}
-
-fn unreachable_id(text: &str) -> crate::cloud::WorkshopId {
-    text.parse()
-        .unwrap_or_else(|_| unreachable!("eight digits are an id"))
 }

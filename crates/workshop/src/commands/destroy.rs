@@ -1,10 +1,9 @@
 //! `workshop destroy`: brings the work here, removes what carries this workshop's label, and shows that nothing is
 //! left.
 
-use std::io::{BufRead as _, IsTerminal as _};
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
-use miette::IntoDiagnostic as _;
 use provisioner::cloud::{Provider, WorkshopId};
 use provisioner::collect::folder_of;
 use provisioner::destroy::{Destroyed, destroy, doomed};
@@ -268,13 +267,7 @@ pub(super) fn ask(
     what: &'static str,
     output: &Output,
 ) -> miette::Result<()> {
-    output.remark(question);
-    let mut line = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut line)
-        .into_diagnostic()?;
-    if line.trim() == wanted {
+    if instructor::types(question, wanted, output)? {
         Ok(())
     } else {
         Err(Refused::NotTheName { what }.into())

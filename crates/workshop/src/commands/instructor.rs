@@ -1,5 +1,6 @@
 //! What the instructor's verbs share: the inventory, the runtime, tables.
 
+use std::io::BufRead as _;
 use std::path::PathBuf;
 
 use comfy_table::{ContentArrangement, Table, presets};
@@ -45,6 +46,21 @@ impl InventoryArgs {
 
 /// Hosts that something small is asked of at once, where the inventory need not be read.
 pub(crate) const PARALLEL: u16 = 8;
+
+/// Asks, and says whether the answer is the one that is wanted.
+pub(crate) fn types(
+    question: impl std::fmt::Display,
+    wanted: &str,
+    output: &Output,
+) -> miette::Result<bool> {
+    output.remark(question);
+    let mut line = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .into_diagnostic()?;
+    Ok(line.trim() == wanted)
+}
 
 /// Runs the instructor's asynchronous work. Only these verbs start a runtime.
 pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> miette::Result<T> {

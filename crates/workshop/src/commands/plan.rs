@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use miette::IntoDiagnostic as _;
-use provisioner::cloud::Provider;
 use provisioner::cloud::existing::Placed;
+use provisioner::cloud::{Provider, WorkshopId};
 use provisioner::cost::{Cost, Costed, Forecast, Tariff};
 use provisioner::inventory::{Inventory, ProviderKind};
 use provisioner::plan::{Action, plan};
@@ -139,14 +138,12 @@ fn forecast(args: &Args, inventory: &Inventory, now: Timestamp) -> miette::Resul
 /// What hosts will cost, before there is a workshop to ask a provider for.
 fn first_tariff(inventory: &Inventory, folder: &Path) -> miette::Result<Tariff> {
     let kind = inventory.hosts.provider;
-    match kind {
-        ProviderKind::Local => return Ok(Tariff::FREE),
-        ProviderKind::Existing => return Ok(Tariff::own()),
-        ProviderKind::Hetzner => {}
+    // A plan is made anywhere; local hosts are not.
+    if kind == ProviderKind::Local {
+        return Ok(Tariff::FREE);
     }
-    // Only prices are asked for, so the label is nobody's.
-    let nobody = "00000000".parse().into_diagnostic()?;
-    let provider = Provider::open(kind, nobody, folder, Some(inventory))?;
+    // Only prices are asked for.
+    let provider = Provider::open(kind, WorkshopId::nobody(), folder, Some(inventory))?;
     Ok(instructor::block_on(provider.tariff())??)
 }
 

@@ -1,8 +1,7 @@
 //! `workshop provision`: makes every host what the inventory says.
 
-use std::io::{BufRead as _, IsTerminal as _};
+use std::io::IsTerminal as _;
 
-use miette::IntoDiagnostic as _;
 use provisioner::inventory::Inventory;
 use provisioner::{HostReport, Options, ProvisionError, provision};
 use serde::Serialize;
@@ -31,6 +30,7 @@ pub(crate) struct Args {
     /// Also when the deadline is over; the hosts then stay on until they are destroyed.
     #[arg(long)]
     after_deadline: bool,
+
     /// Take machines over that you already have without asking.
     #[arg(long, short)]
     yes: bool,
@@ -38,6 +38,7 @@ pub(crate) struct Args {
     /// Treat a local builder as one that is somewhere else: its cache is on its own disk.
     #[arg(long, hide = true)]
     remote_builder: bool,
+
     /// Seconds that a host may take until it answers for the first time.
     #[arg(long, hide = true, value_name = "SECONDS")]
     boot_patience: Option<u64>,
@@ -67,7 +68,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
     if !machines.is_empty() {
         output.remark(takeover::text(&machines).trim_end());
         if !args.yes {
-            ask()?;
+            ask(output)?;
         }
     }
     let parallel = args.parallel.map(usize::from);
@@ -92,19 +93,14 @@ enum Refused {
     No,
 }
 
-fn ask() -> miette::Result<()> {
+fn ask(output: &Output) -> miette::Result<()> {
     if !std::io::stdin().is_terminal() {
         return Err(Refused::NobodyToAsk.into());
     }
-    anstream::eprintln!("Go on? Type yes:");
-    let mut line = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut line)
-        .into_diagnostic()?;
-    match line.trim() {
-        "yes" => Ok(()),
-        _ => Err(Refused::No.into()),
+    if instructor::types("Go on? Type yes:", "yes", output)? {
+        Ok(())
+    } else {
+        Err(Refused::No.into())
     }
 }
 

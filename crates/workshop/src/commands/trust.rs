@@ -1,8 +1,7 @@
 //! `workshop trust`: shows the host keys of machines that you already have, and keeps those that are accepted.
 
-use std::io::{BufRead as _, IsTerminal as _};
+use std::io::IsTerminal as _;
 
-use miette::IntoDiagnostic as _;
 use provisioner::Failure;
 use provisioner::cloud::existing::trust::{Shown, Standing, Trusted, look};
 use provisioner::inventory::{Existing, ProviderKind};
@@ -101,16 +100,15 @@ fn round(
         if !std::io::stdin().is_terminal() {
             return Err(Refused::NobodyToAsk.into());
         }
-        output.remark(format_args!(
+        let question = format!(
             "On each machine `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` must say the same. Accept {}? Type yes:",
-            if open.len() == 1 { "it".to_owned() } else { format!("all {}", open.len()) }
-        ));
-        let mut line = String::new();
-        std::io::stdin()
-            .lock()
-            .read_line(&mut line)
-            .into_diagnostic()?;
-        if line.trim() != "yes" {
+            if open.len() == 1 {
+                "it".to_owned()
+            } else {
+                format!("all {}", open.len())
+            }
+        );
+        if !instructor::types(question, "yes", output)? {
             return Err(Refused::No.into());
         }
     }

@@ -270,11 +270,10 @@ impl Cgroups {
         Ok(())
     }
 
-    /// Removes the host's empty cgroups.
+    /// Removes the host's cgroups, and with them what is in them: the loop of a run that was killed
+    /// may have been about to join them when [`Cgroups::stop`] found nobody there.
     pub(super) fn remove(&self, host: &str) -> Result<(), LocalError> {
-        self.folders(host)
-            .iter()
-            .try_for_each(|folder| remove_tree(folder))
+        remove_trees(&self.folders(host), || self.kill(host))
     }
 
     /// Removes the workshop's own cgroups, once no host is left.
@@ -284,9 +283,7 @@ impl Cgroups {
             stop.args(["stop", &self.slice()]);
             let _ = tools::run(stop);
         }
-        self.parents()
-            .iter()
-            .try_for_each(|folder| remove_tree(folder))
+        remove_trees(&self.parents(), || Ok(()))
     }
 }
 
@@ -519,25 +516,46 @@ pub(super) fn procs(group: &Path) -> Vec<u32> {
         .collect()
 }
 
-fn remove_tree(folder: &Path) -> Result<(), LocalError> {
-    let start = Instant::now();
-    loop {
-        let mut failed = None;
-        for group in tree(folder).iter().rev() {
+/// Removes these cgroups and all below them. Whenever one is in use, `kill` ends whoever uses it; all are
+/// tried before, so that who joins one after the other does not find the next.
+fn remove_trees(
+    folders: &[PathBuf],
+    kill: impl FnMut() -> Result<(), LocalError>,
+) -> Result<(), LocalError> {
+    let once = || {
+        let mut failed = Ok(());
+        for group in folders
+            .iter()
+            .flat_map(|folder| tree(folder).into_iter().rev())
+        {
             match fs_err::remove_dir(group) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => failed = Some(error),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => failed = Err(error),
                 _ => {}
             }
         }
-        match failed {
-            None => return Ok(()),
-            // A process that has just ended holds its cgroup a moment longer.
-            Some(error)
-                if error.kind() == io::ErrorKind::ResourceBusy && start.elapsed() < PATIENCE =>
+        failed
+    };
+    until_unused(once, kill, PATIENCE)
+}
+
+/// Repeats `remove` for as long as it fails because of somebody who can be killed.
+fn until_unused(
+    mut remove: impl FnMut() -> io::Result<()>,
+    mut kill: impl FnMut() -> Result<(), LocalError>,
+    patience: Duration,
+) -> Result<(), LocalError> {
+    let start = Instant::now();
+    loop {
+        match remove() {
+            Ok(()) => return Ok(()),
+            Err(error)
+                if error.kind() == io::ErrorKind::ResourceBusy && start.elapsed() < patience =>
             {
+                kill()?;
+                // A process that has just ended holds its cgroup a moment longer.
                 thread::sleep(Duration::from_millis(10));
             }
-            Some(error) => return Err(LocalError::io("remove a cgroup")(error)),
+            Err(error) => return Err(LocalError::io("remove a cgroup")(error)),
         }
     }
 }
@@ -599,6 +617,22 @@ mod tests {
         let folder = "/sys/fs/cgroup/workshop-0a1b2c3d/able";
         assert_eq!(plain.unified("able").as_deref(), Some(Path::new(folder)));
         assert_eq!(Layout::of(&[mount("/", "ext4", "rw")], true), None);
+    }
+
+    #[test]
+    fn who_joins_a_cgroup_late_is_killed_before_it_is_removed() {
+        let busy = || io::Error::from(io::ErrorKind::ResourceBusy);
+        let joined = std::cell::Cell::new(true);
+        let remove = || if joined.get() { Err(busy()) } else { Ok(()) };
+        let kill = || {
+            joined.set(false);
+            Ok(())
+        };
+        until_unused(remove, kill, PATIENCE).unwrap();
+        // Nobody waits for what no kill ends, nor for long.
+        let refused = || Err(io::Error::from(io::ErrorKind::PermissionDenied));
+        assert!(until_unused(refused, || unreachable!(), PATIENCE).is_err());
+        assert!(until_unused(|| Err(busy()), || Ok(()), Duration::ZERO).is_err());
     }
 
     #[test]

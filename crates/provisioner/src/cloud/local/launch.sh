@@ -27,6 +27,8 @@ if [ -n "$GROUP" ]; then
 	echo 32 2>/dev/null >"$GROUP/cgroup.max.depth" || :
 	echo 2000 2>/dev/null >"$GROUP/cgroup.max.descendants" || :
 fi
+# The host was destroyed before this came so far, and the cgroups may be another's of its name by now.
+[ -e launch.sh ] || exit 0
 # A host out of memory shall lose a process of its own, not the one that runs it.
 echo -500 2>/dev/null >/proc/self/oom_score_adj || :
 

@@ -210,6 +210,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Trace(_) | Command::Monitor(_) => output.lines(),
         _ => output,
     };
+    provisioner::cloud::hetzner::use_notice(std::sync::Arc::new(move |line| {
+        crate::progress::note(output, &line);
+    }));
     let result = match cli.command {
         Command::Init(Later(args)) => commands::init::run(&args, &output),
         Command::Add(Later(args)) => commands::add::run(&args, &output),

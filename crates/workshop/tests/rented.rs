@@ -236,3 +236,17 @@ fn a_release_is_refused_before_anything_is_rented() {
     assert_eq!(project.server.world.calls().len(), 0);
     assert!(!project.laptop.path().join(".workshop").exists());
 }
+
+#[test]
+fn a_wait_for_the_limit_of_requests_is_told_while_it_is_waited() {
+    let project = Project::new();
+    let limit = Fault::RateLimit(1);
+    project
+        .server
+        .world
+        .fail(Rule::first("GET", "/servers", limit));
+    let (status, _, stderr) = project.run(&["destroy", "--label"]);
+    assert_eq!(status, 0, "{stderr}");
+    let told = "Hetzner's limit of requests was met while looking for workshops in the project (servers): waiting";
+    assert!(stderr.contains(told), "{stderr}");
+}

@@ -1,6 +1,6 @@
 //! A workshop at a test server where nothing boots.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hetzner_test_server::{Records, Setup, TestServer};
@@ -18,6 +18,8 @@ pub(crate) struct Fixture {
     /// A key for all hosts: none of them boots.
     host_key: String,
     answer: Duration,
+    /// What was said to the instructor while it went on.
+    pub(crate) notices: Arc<Mutex<Vec<String>>>,
 }
 
 impl Fixture {
@@ -32,6 +34,7 @@ impl Fixture {
             host_key: key.private_text().unwrap(),
             // Longer than a busy machine takes for one.
             answer: Duration::from_secs(30),
+            notices: Arc::default(),
         }
     }
 
@@ -62,6 +65,7 @@ impl Fixture {
 
     pub(crate) fn run_with(&self, token: &str, settings: Settings) -> Hetzner {
         let id: WorkshopId = ID.parse().unwrap();
+        let notices = Arc::clone(&self.notices);
         let access = Access {
             endpoint: self.server.endpoint(),
             token: Token::new(token, "HCLOUD_TOKEN").unwrap(),
@@ -69,7 +73,7 @@ impl Fixture {
                 answer: self.answer,
                 ..Pace::quick()
             },
-            notice: None,
+            notice: Some(Arc::new(move |line| notices.lock().unwrap().push(line))),
         };
         Hetzner::new(id, settings, access).unwrap()
     }
@@ -83,6 +87,11 @@ impl Fixture {
             limits: HostLimits::default(),
             binds: vec![],
         }
+    }
+
+    /// What was said so far, a line each.
+    pub(crate) fn noticed(&self) -> String {
+        self.notices.lock().unwrap().join("\n")
     }
 
     /// What an instructor reads.

@@ -109,6 +109,27 @@ async fn the_limit_of_requests_is_waited_for() {
         .map(|call| call.status)
         .collect();
     assert_eq!(statuses, [429, 200]);
+    let told = fixture.noticed();
+    insta::with_settings!({filters => vec![(r"waiting [0-2] s", "waiting N s")]}, {
+        insta::assert_snapshot!(told, @"Hetzner's limit of requests was met while listing the workshop's servers: waiting N s");
+    });
+}
+
+#[tokio::test]
+async fn a_limit_of_requests_that_others_use_up_is_not_waited_for_without_end() {
+    let fixture = Fixture::new().await;
+    let world = &fixture.server.world;
+    world.fail(Rule::every("GET", SERVERS, Fault::RateLimit(1)));
+    let error = fixture.run().list().await.unwrap_err();
+    let told = fixture.told(&error);
+    insta::with_settings!({filters => vec![(r"after [0-9] s", "after N s")]}, {
+        insta::assert_snapshot!(told, @r"
+        error: Hetzner's limit of requests was reached while listing the workshop's servers, and still is after N s
+        hint: The limit counts all programs of this project (3,600 an hour): stop others that use its tokens, then run the command again.
+        ");
+    });
+    let asked = world.calls().len();
+    assert!((2..10).contains(&asked), "{asked}");
 }
 
 #[tokio::test]
@@ -169,6 +190,10 @@ async fn a_location_without_room_is_left_for_the_next() {
     }
     let tariff = run.tariff().await.unwrap();
     assert_ne!(tariff.host, tariff.builder);
+    insta::assert_snapshot!(fixture.noticed(), @r"
+    Hetzner has no room for cpx31 in fsn1 (error during placement): trying the next that the inventory names
+    Hetzner has no room for cpx51 in fsn1 (error during placement): trying the next that the inventory names
+    ");
 }
 
 #[tokio::test]

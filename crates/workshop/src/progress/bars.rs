@@ -24,9 +24,11 @@ fn style(template: &str) -> ProgressStyle {
 
 impl Bars {
     pub(super) fn new(output: Output) -> Self {
+        let all = MultiProgress::new();
+        super::note::bars(Some(all.clone()));
         Self {
             output,
-            all: MultiProgress::new(),
+            all,
             hosts: BTreeMap::new(),
         }
     }
@@ -72,6 +74,7 @@ impl Draw for Bars {
     }
 
     fn end(&mut self) {
+        super::note::bars(None);
         for bar in self.hosts.values().filter(|bar| !bar.is_finished()) {
             bar.abandon();
         }

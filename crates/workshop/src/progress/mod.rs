@@ -2,6 +2,7 @@
 
 mod bars;
 mod doing;
+mod note;
 mod plain;
 
 use std::io::IsTerminal as _;
@@ -11,6 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 pub(crate) use self::doing::Doing;
+pub(crate) use self::note::note;
 use crate::output::Output;
 
 /// Something that shows events.

@@ -1,7 +1,7 @@
 //! One request to the Hetzner Cloud API, and lists of things. Everything that is sent goes through
 //! [`Api::send`].
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::Retryable as _;
@@ -13,6 +13,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
+use super::Notice;
 use super::error::HetznerError;
 use super::fault::{Failed, Fault, Refusal};
 use super::pace::{Pace, until_reset};
@@ -25,9 +26,6 @@ pub(super) const ENDPOINT: &str = "https://api.hetzner.cloud/v1";
 const LONGEST_ANSWER: usize = 8 << 20;
 /// The most that the API gives at once.
 const PAGE: &str = "50";
-
-/// What is told while nothing seems to happen.
-pub(super) type Notice = Arc<dyn Fn(String) + Send + Sync>;
 
 /// The API, with a token.
 pub(super) struct Api {
@@ -239,11 +237,18 @@ impl Api {
         let is_news = *hold < until;
         *hold = until.max(*hold);
         drop(hold);
-        if let Some(notice) = self.notice.as_ref().filter(|_| is_news) {
-            notice(format!(
+        if is_news {
+            self.note(format!(
                 "Hetzner's limit of requests was met while {doing}: waiting {} s",
                 wait.as_secs()
             ));
+        }
+    }
+
+    /// Tells whoever gave the command.
+    pub(super) fn note(&self, line: String) {
+        if let Some(notice) = &self.notice {
+            notice(line);
         }
     }
 }

@@ -52,8 +52,12 @@ impl Hetzner {
             {
                 Made::Server(server) => return inner.address(&server),
                 Made::NoRoom(reason) => {
+                    if inner.sold_out.note(&place, &reason) {
+                        inner.api.note(format!(
+                            "Hetzner has no room for {place} ({reason}): trying the next that the inventory names"
+                        ));
+                    }
                     tried.push(format!("{place}: {reason}"));
-                    inner.sold_out.note(&place, &reason);
                 }
             }
         }

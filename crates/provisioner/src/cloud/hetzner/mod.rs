@@ -90,8 +90,8 @@ pub struct Access {
     pub token: Token,
     /// How patiently.
     pub pace: Pace,
-    /// Gets a line when something has to be waited for that nobody sees.
-    pub notice: Option<std::sync::Arc<dyn Fn(String) + Send + Sync>>,
+    /// Gets a line when something has to be waited for, or goes another way, and nobody would see it.
+    pub notice: Option<Notice>,
 }
 
 impl fmt::Debug for Access {
@@ -118,9 +118,20 @@ impl Access {
                 .unwrap_or_else(|| api::ENDPOINT.to_owned()),
             token: GIVEN.get().cloned().map_or_else(|| Token::find(None), Ok)?,
             pace: Pace::default(),
-            notice: None,
+            notice: NOTICE.get().cloned(),
         })
     }
+}
+
+/// Takes lines for whoever gave the command.
+pub type Notice = std::sync::Arc<dyn Fn(String) + Send + Sync>;
+
+static NOTICE: std::sync::OnceLock<Notice> = std::sync::OnceLock::new();
+
+/// Who gets [`Access::notice`] of every [`Access::find`] of this process.
+pub fn use_notice(notice: Notice) {
+    // There is one standard error.
+    NOTICE.get_or_init(|| notice);
 }
 
 /// The token that was named on the command line: read once, since standard input can be.

@@ -41,11 +41,14 @@ impl SoldOut {
         found.map(|(_, reason)| reason.clone())
     }
 
-    pub(super) fn note(&self, place: &Place, reason: &str) {
+    /// Whether that is news.
+    pub(super) fn note(&self, place: &Place, reason: &str) -> bool {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.iter().all(|(other, _)| other != place) {
+        let is_news = seen.iter().all(|(other, _)| other != place);
+        if is_news {
             seen.push((place.clone(), reason.to_owned()));
         }
+        is_news
     }
 }
 
@@ -73,7 +76,8 @@ mod tests {
             ]
         );
         let sold_out = SoldOut::default();
-        sold_out.note(&places[0], "no room");
+        assert!(sold_out.note(&places[0], "no room"));
+        assert!(!sold_out.note(&places[0], "no room"));
         assert_eq!(sold_out.reason(&places[0]).as_deref(), Some("no room"));
         assert_eq!(sold_out.reason(&places[1]), None);
     }

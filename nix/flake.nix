@@ -5,7 +5,9 @@
 
   outputs = { self, nixpkgs }:
     let
-      # Official releases that build with CMake. v28.0 and older are autotools.
+      # For who builds with nixpkgs; `workshop provision` does not, and knows more releases by the sums of their
+      # tarballs (crates/provisioner/src/nix/release). These are fetchFromGitHub's hashes, of unpacked trees.
+      # v28 and older are autotools.
       releases = {
         "29.0" = "sha256-XvoqYA5RYXbOjeidxV4Wxb8DhYv6Hz510XNMhmWkV1Y=";
         "30.0" = "sha256-2I6ndH9B4bAgcbJzMpMrns2ZGaXSL8hgucjNs43Qpkk=";

@@ -51,10 +51,19 @@ pub const AUTOTOOLS: Profile = Profile {
     build_system: "configure.ac",
 };
 
-/// v29 and newer: CMake, and a semaphore for every tracepoint.
-pub const CMAKE: Profile = Profile {
-    name: "v29 and newer",
+/// v29: CMake, and a semaphore for every tracepoint.
+pub const V29: Profile = Profile {
+    name: "v29",
     since: 29,
+    // The suite of its own came later, with bitcoin/bitcoin#32945.
+    coins_test: AUTOTOOLS.coins_test,
+    ..CMAKE
+};
+
+/// v30 and newer.
+pub const CMAKE: Profile = Profile {
+    name: "v30 and newer",
+    since: 30,
     node: "build/bin/bitcoind",
     unit_tests: "build/bin/test_bitcoin",
     coins_test: "coins_tests_base",
@@ -69,7 +78,7 @@ pub const CMAKE: Profile = Profile {
 };
 
 /// Newest first, which is the order to try them in.
-pub const PROFILES: [&Profile; 2] = [&CMAKE, &AUTOTOOLS];
+pub const PROFILES: [&Profile; 3] = [&CMAKE, &V29, &AUTOTOOLS];
 
 /// What a tree says about itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,7 +147,8 @@ mod tests {
             (0, &AUTOTOOLS),
             (23, &AUTOTOOLS),
             (28, &AUTOTOOLS),
-            (29, &CMAKE),
+            (29, &V29),
+            (30, &CMAKE),
             (40, &CMAKE),
         ] {
             assert_eq!(of_version(Some(Version { major })), profile, "{major}");

@@ -40,4 +40,7 @@ mod suggest;
 pub mod visit;
 pub mod wake;
 
-pub use provision::{Failure, HostReport, Options, ProvisionError, provision, takeover};
+pub use provision::{
+    Failure, HostReport, Options, ProvisionError, ReleaseSource, fetch_source, look_at_source,
+    provision, takeover,
+};

@@ -76,24 +76,29 @@ impl Project {
     }
 
     fn run_with(&self, arguments: &[&str], token: &str) -> (i32, String, String) {
-        let output = std::process::Command::new(assert_cmd::cargo::cargo_bin!("workshop"))
-            .args(arguments)
-            .current_dir(self.laptop.path())
-            .env("HCLOUD_ENDPOINT", self.server.endpoint())
-            .env("HCLOUD_TOKEN", token)
-            // The token of whoever runs the tests must not be found.
-            .env("HCLOUD_CONFIG", self.laptop.path().join("none.toml"))
-            .env_remove("HCLOUD_CONTEXT")
-            .env_remove("CLICOLOR_FORCE")
-            .stdin(std::process::Stdio::null())
-            .output()
-            .unwrap();
+        let output = self.command(arguments, token).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (
             output.status.code().unwrap(),
             text(output.stdout),
             text(output.stderr),
         )
+    }
+
+    fn command(&self, arguments: &[&str], token: &str) -> std::process::Command {
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("workshop"));
+        command
+            .args(arguments)
+            .current_dir(self.laptop.path())
+            .env("HCLOUD_ENDPOINT", self.server.endpoint())
+            .env("HCLOUD_TOKEN", token)
+            // Neither the token of whoever runs the tests must be found, nor a release that they have.
+            .env("HCLOUD_CONFIG", self.laptop.path().join("none.toml"))
+            .env("XDG_CACHE_HOME", self.laptop.path().join("cache"))
+            .env_remove("HCLOUD_CONTEXT")
+            .env_remove("CLICOLOR_FORCE")
+            .stdin(std::process::Stdio::null());
+        command
     }
 
     fn inventory(&self, provider: &str) {
@@ -226,15 +231,51 @@ fn a_destroy_without_state_says_what_may_have_been_its() {
     assert_eq!(project.server.world.calls().len(), 0);
 }
 
+/// The tests have no network, and must not fetch where there is one: all that is tried ends at a file, or at a proxy
+/// that lets nobody through.
 #[test]
-fn a_release_is_refused_before_anything_is_rented() {
+fn nothing_is_rented_before_the_source_is_here() {
     let project = Project::new();
-    project.inventory_of("release, version: \"30.0\"", "hetzner");
+    project.inventory_of("release, version: \"30.2\"", "hetzner");
+    let kept = project.laptop.path().join("cache/workshop/source");
+    std::fs::create_dir_all(&kept).unwrap();
+    std::fs::write(kept.join("bitcoin-30.2.tar.gz"), "another file").unwrap();
     let (status, _, stderr) = project.run(&["provision"]);
     assert_eq!(status, 2, "{stderr}");
-    insta::assert_snapshot!(stderr);
-    assert_eq!(project.server.world.calls().len(), 0);
-    assert!(!project.laptop.path().join(".workshop").exists());
+    let laptop = project.laptop.path().display().to_string();
+    insta::assert_snapshot!(stderr.replace(&laptop, "LAPTOP"));
+    let calls = project.server.world.calls();
+    assert!(calls.iter().all(|call| call.method == "GET"), "{calls:?}");
+    assert_eq!(project.servers(), [] as [String; 0]);
+}
+
+#[test]
+fn the_source_is_fetched_through_the_proxy_of_the_environment() {
+    let project = Project::new();
+    project.inventory_of("release", "hetzner");
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = proxy.local_addr().unwrap();
+    let (sender, asked) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in proxy.incoming() {
+            let mut line = String::new();
+            std::io::BufRead::read_line(&mut std::io::BufReader::new(stream.unwrap()), &mut line)
+                .unwrap();
+            // The test may be over.
+            let _ = sender.send(line);
+        }
+    });
+    let mut run = project
+        .command(&["provision"], &Setup::default().token)
+        .env("HTTPS_PROXY", format!("http://{address}"))
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let asked = asked.recv_timeout(std::time::Duration::from_secs(60));
+    run.kill().unwrap();
+    run.wait().unwrap();
+    assert_eq!(asked.unwrap(), "CONNECT bitcoincore.org:443 HTTP/1.1\r\n");
+    assert_eq!(project.servers(), [] as [String; 0]);
 }
 
 #[test]

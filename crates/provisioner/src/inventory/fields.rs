@@ -143,7 +143,10 @@ pub(crate) const BITCOIN: Section = Section {
                         "crate",
                         "the tree in the crate registry, without the wallet",
                     ),
-                    ("release", "an official release, by its version"),
+                    (
+                        "release",
+                        "an official release, by its version: fetched once and checked",
+                    ),
                 ]),
                 Form::Section(&SOURCE_PATH),
             ]),
@@ -153,7 +156,7 @@ pub(crate) const BITCOIN: Section = Section {
         field(
             "version",
             Form::Version,
-            "31.99 from the crate; 28.0, 29.0, 30.0 or 31.0 as a release.",
+            "31.99 from the crate; as a release 29.0 to 31.1, the newest if not given.",
         ),
         field(
             "chain",

@@ -87,7 +87,7 @@ fn form(form: &Form) -> Value {
         Form::Version => json!({
             "enum": Version::all()
                 .flat_map(|version| [
-                    json!(f64::from(version.major) + f64::from(version.minor) / 100.0),
+                    number(version),
                     json!(version.to_string()),
                 ])
                 .collect::<Vec<_>>(),
@@ -96,6 +96,14 @@ fn form(form: &Form) -> Value {
         Form::List(item) => json!({ "type": "array", "items": self::form(item) }),
         Form::AnyOf(forms) => json!({ "anyOf": forms.iter().map(self::form).collect::<Vec<_>>() }),
     }
+}
+
+/// 30.2 is thirty and two tenths there, and 31.99 ninety-nine hundredths.
+fn number(version: Version) -> Value {
+    version
+        .to_string()
+        .parse::<f64>()
+        .map_or(Value::Null, |number| json!(number))
 }
 
 fn merge(schema: &mut Value, more: Value) {

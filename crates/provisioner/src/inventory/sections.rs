@@ -90,15 +90,6 @@ pub(super) fn bitcoin(
     let chain = fields.parse("chain", report, chain);
     let prune = fields.parse("prune", report, values::prune);
     let addnode = addnode(&fields, report);
-    if let (Some(Source::Release), Some(ProviderKind::Local)) = (&source, provided.provider)
-        && let Some(node) = fields.value("source")
-    {
-        report.problem(
-            &node.span,
-            "`source: release` does not go with the provider `local`: local hosts have no route to the internet, so their builder can fetch neither nixpkgs nor the release",
-            "write `source: crate`, or `source: {path: DIR}` with a tree of this machine",
-        );
-    }
     if let (Some(prune), Some((disk, limit))) = (prune, &provided.disk) {
         let span = fields.value("prune").map_or(limit, |node| &node.span);
         room_for_blocks(prune, *disk, provided.provider, (span, limit), report);

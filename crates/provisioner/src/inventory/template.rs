@@ -16,7 +16,7 @@ workshop:
 
 bitcoin:
   source: crate        # crate: the tree in the crate registry | release: official, by version | {path: DIR}
-  # version: 31.99     # 31.99 from the crate; 28.0, 29.0, 30.0 or 31.0 as a release
+  # version: 31.1      # of a release, 29.0 to 31.1: the newest if not given
   chain: testnet4      # testnet4 | signet | testnet3 | regtest
   prune: 2000          # MiB of blocks a node keeps: 550 or more; 0 keeps every block
   addnode: []          # nodes to connect to beside the workshop's own: [node.example.org, 192.0.2.7:48333]
@@ -69,6 +69,7 @@ mod tests {
     use super::super::hetzner::HETZNER;
     use super::super::types::Inventory;
     use super::*;
+    use crate::nix::release::RELEASES;
 
     fn load(text: &str) -> Inventory {
         Inventory::parse(
@@ -88,6 +89,19 @@ mod tests {
             let name = quoted(name);
             assert_eq!(written, load(&format!("workshop: {{name: {name}}}\n")));
         }
+    }
+
+    #[test]
+    fn it_and_the_help_name_the_oldest_and_the_newest_release() {
+        let (oldest, newest) = (RELEASES[0].version, RELEASES[RELEASES.len() - 1].version);
+        let range = format!("{oldest} to {newest}");
+        let mut fields = BITCOIN.fields.iter();
+        let help = fields.find(|field| field.name == "version").unwrap().doc;
+        assert!(
+            TEMPLATE.contains(&range) && help.contains(&range),
+            "{range}"
+        );
+        assert!(TEMPLATE.contains(&format!("# version: {newest} ")));
     }
 
     #[test]

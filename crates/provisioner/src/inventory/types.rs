@@ -94,7 +94,7 @@ pub struct Bitcoin {
 pub enum Source {
     /// The tree that the crate registry carries, without the wallet and the functional tests.
     Crate,
-    /// An official release, with nixpkgs.
+    /// An official release, by its version; see [`crate::nix::release`].
     Release,
     /// A whole tree in a folder of this machine; absolute.
     Path(PathBuf),

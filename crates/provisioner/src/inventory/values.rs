@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::read::shown;
+use crate::nix::release::{self, RELEASES};
 use crate::suggest;
 
 /// Each host in work holds a connection and a few tasks; more only makes one link slower.
@@ -20,26 +21,6 @@ const CRATE_VERSION: Version = Version {
     major: 31,
     minor: 99,
 };
-/// The releases whose hashes `nix/` knows, newest last.
-const RELEASES: [Version; 4] = [
-    Version {
-        major: 28,
-        minor: 0,
-    },
-    Version {
-        major: 29,
-        minor: 0,
-    },
-    Version {
-        major: 30,
-        minor: 0,
-    },
-    Version {
-        major: 31,
-        minor: 0,
-    },
-];
-
 /// Why a value is not right, and what would be.
 pub(crate) struct Bad {
     pub(crate) message: String,
@@ -82,31 +63,37 @@ impl Version {
     }
 
     pub(crate) fn of_release(text: Option<&str>) -> Result<Self, Bad> {
+        let known = || RELEASES.iter().map(|release| release.version);
         let Some(text) = text else {
-            return Ok(RELEASES[RELEASES.len() - 1]);
+            return Ok(RELEASES[RELEASES.len() - 1].version);
         };
-        if let Some(version) = RELEASES
-            .into_iter()
-            .find(|version| Self::is(*version, text))
-        {
+        if let Some(version) = known().find(|version| Self::is(*version, text)) {
             return Ok(version);
         }
-        let known = RELEASES.map(|version| version.to_string()).join(", ");
+        let list = release::known();
         let major = text
             .trim_start_matches('v')
             .split('.')
             .next()
-            .unwrap_or_default();
-        let near = RELEASES
-            .iter()
-            .find(|version| version.major.to_string() == major);
-        bad(
-            format!("release `{}` is not known", shown(text)),
-            match near {
-                Some(version) => format!("did you mean {version}? Known are {known}"),
-                None => format!("known are {known}"),
-            },
-        )
+            .and_then(|major| major.parse::<u16>().ok());
+        match major {
+            Some(major) if major < RELEASES[0].version.major => bad(
+                format!(
+                    "release `{}` cannot be built: v28 and older use autotools, and hosts build with CMake",
+                    shown(text)
+                ),
+                format!("write one of {list}"),
+            ),
+            _ => bad(
+                format!("release `{}` is not known", shown(text)),
+                match known().rfind(|version| Some(version.major) == major) {
+                    Some(version) => format!("did you mean {version}? Known are {list}"),
+                    None => format!(
+                        "known are {list}; a newer one can be unpacked and named by its folder, `source: {{path: DIR}}`"
+                    ),
+                },
+            ),
+        }
     }
 
     /// Also `v31.0`, as the tag is called.
@@ -115,7 +102,10 @@ impl Version {
     }
 
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        RELEASES.into_iter().chain([CRATE_VERSION])
+        RELEASES
+            .iter()
+            .map(|release| release.version)
+            .chain([CRATE_VERSION])
     }
 }
 

@@ -4,6 +4,7 @@ pub mod builder;
 pub mod cache;
 mod narinfo;
 mod public_key;
+pub mod release;
 pub mod remote;
 pub mod source;
 mod store_path;

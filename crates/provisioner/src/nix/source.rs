@@ -7,6 +7,8 @@ use std::process::Stdio;
 use sha2::{Digest as _, Sha256};
 use tokio::process::Command;
 
+use super::release::ReleaseError;
+
 /// What the pinned crate carries: Core's tree between 31 and 32, without `src/wallet`.
 pub const CRATE_CORE_VERSION: &str = "31.99";
 
@@ -42,6 +44,10 @@ pub enum SourceError {
         /// What cargo said last.
         detail: String,
     },
+    /// No release.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Release(#[from] ReleaseError),
     /// The archive is not the one whose sum is known.
     #[error("{} is not the {CRATE} whose checksum is pinned", path.display())]
     #[diagnostic(help("Remove the file and run again; cargo fetches it anew."))]
@@ -94,11 +100,11 @@ pub async fn from_crate(work: &Path) -> Result<Source, SourceError> {
     })
 }
 
-/// Packs the tree in `folder` (without its build folder and history) into an archive in `work`.
+/// Whether `folder` has a tree that can be built.
 ///
 /// # Errors
-/// [`SourceError`].
-pub async fn from_path(folder: &Path, work: &Path) -> Result<Source, SourceError> {
+/// [`SourceError::NotATree`].
+pub fn check_tree(folder: &Path) -> Result<(), SourceError> {
     for missing in ["CMakeLists.txt", "src/init.cpp", "src/util/trace.h"] {
         if !folder.join(missing).exists() {
             return Err(SourceError::NotATree {
@@ -107,6 +113,15 @@ pub async fn from_path(folder: &Path, work: &Path) -> Result<Source, SourceError
             });
         }
     }
+    Ok(())
+}
+
+/// Packs the tree in `folder` (without its build folder and history) into an archive in `work`.
+///
+/// # Errors
+/// [`SourceError`].
+pub async fn from_path(folder: &Path, work: &Path) -> Result<Source, SourceError> {
+    check_tree(folder)?;
     let cmake = folder.join("CMakeLists.txt");
     let text = std::fs::read_to_string(&cmake).map_err(|source| SourceError::Io {
         path: cmake,
@@ -167,15 +182,18 @@ pub async fn from_path(folder: &Path, work: &Path) -> Result<Source, SourceError
 /// # Errors
 /// [`SourceError::Io`].
 pub fn sum_of(path: &Path) -> Result<String, SourceError> {
-    let io = |source| SourceError::Io {
+    digest(path).map_err(|source| SourceError::Io {
         path: path.to_owned(),
         source,
-    };
-    let mut file = std::fs::File::open(path).map_err(io)?;
+    })
+}
+
+pub(super) fn digest(path: &Path) -> io::Result<String> {
+    let mut file = std::fs::File::open(path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
-        match io::Read::read(&mut file, &mut buffer).map_err(io)? {
+        match io::Read::read(&mut file, &mut buffer)? {
             0 => break,
             n => hasher.update(&buffer[..n]),
         }

@@ -72,14 +72,6 @@ pub enum ProvisionError {
         /// As people read it.
         deadline: String,
     },
-    /// No builder builds with nixpkgs yet; another source in its place would be a workshop about another program.
-    #[error(
-        "`bitcoin.source: release` cannot be built by this version: its builders have no nixpkgs"
-    )]
-    #[diagnostic(help(
-        "Unpack the release on this machine (v29.0 or newer: older trees use autotools) and name its folder, `source: {{path: DIR}}`, or take `source: crate`. Nothing was made."
-    ))]
-    Release,
     /// The builder is no participant's host.
     #[error("the builder is not woken by hand")]
     #[diagnostic(help("`workshop provision` starts it when some host needs it."))]
@@ -93,17 +85,6 @@ pub enum ProvisionError {
 }
 
 impl ProvisionError {
-    /// For what would have hosts made, and for what takes one away to have it made anew.
-    ///
-    /// # Errors
-    /// [`ProvisionError::Release`].
-    pub fn unless_built(inventory: &crate::inventory::Inventory) -> Result<(), Self> {
-        match inventory.bitcoin.source {
-            crate::inventory::Source::Release => Err(Self::Release),
-            crate::inventory::Source::Crate | crate::inventory::Source::Path(_) => Ok(()),
-        }
-    }
-
     /// Nothing before the deadline; for what would make hosts that power themselves off at once.
     ///
     /// # Errors

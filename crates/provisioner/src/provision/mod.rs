@@ -10,6 +10,7 @@ mod error;
 mod gates;
 mod hosts;
 mod report;
+mod source;
 mod takeover;
 
 use std::collections::BTreeMap;
@@ -22,11 +23,10 @@ use tokio::task::JoinSet;
 
 use crate::cloud::{Prepared, Provider, WorkshopId};
 use crate::cost::Forecast;
-use crate::inventory::{Inventory, ProviderKind, Source as SourceKind};
+use crate::inventory::{Inventory, ProviderKind};
 use crate::job::{JobEvent, Reporter};
 use crate::nix::builder::Inputs;
 use crate::nix::cache::{Cache, user_cache};
-use crate::nix::source;
 use crate::plan::{Action, BUILDER, BUILDER_INDEX, PlannedHost, plan};
 use crate::ssh_files;
 use crate::state::{Event, Role, Workplace};
@@ -35,6 +35,7 @@ pub(crate) use assign::assign;
 pub use error::ProvisionError;
 use gates::Gates;
 pub use report::{Failure, HostReport};
+pub use source::{ReleaseSource, fetch_source, look_at_source};
 pub use takeover::takeover;
 
 /// What of the plan to work on, and how.
@@ -85,7 +86,6 @@ pub async fn provision(
     if !options.after_deadline {
         ProvisionError::unless_over(&inventory, now)?;
     }
-    ProvisionError::unless_built(&inventory)?;
     let kind = inventory.hosts.provider;
     Provider::check_for(&inventory)?;
     let mut place = Workplace::open(path, "provision")?;
@@ -111,6 +111,9 @@ pub async fn provision(
     {
         return Err(ProvisionError::NoSuchHost { word: word.clone() });
     }
+    // Before anything is made: without it no host would ever be whole.
+    let work = place.folder().join("source");
+    let source = source::source(&inventory.bitcoin, &work, options.events.clone()).await?;
     // Words are written down before anything hangs on them, also those of hosts left out by --only.
     for host in hosts.iter().filter(|host| host.new) {
         place.record(Event::Assigned {
@@ -136,17 +139,8 @@ pub async fn provision(
         .collect();
     made_of.push((BUILDER.to_owned(), BUILDER_INDEX));
     let prepared = provider.prepare(&made_of, &report).await?;
-    let caches = user_cache()?;
-    let source = match &inventory.bitcoin.source {
-        SourceKind::Path(folder) => {
-            source::from_path(folder, &place.folder().join("source")).await?
-        }
-        SourceKind::Crate => source::from_crate(&caches.join("source")).await?,
-        // Refused before anything was made.
-        SourceKind::Release => return Err(ProvisionError::Release),
-    };
     let inputs = Inputs::new(source, prepared.system.clone())?;
-    let cache = Cache::open(&caches.join("nix"))?;
+    let cache = Cache::open(&user_cache()?.join("nix"))?;
     let known = cache.look_up(&inputs.key());
     let instructor = place.instructor_key()?;
     let parallel = options.parallel.unwrap_or(inventory.hosts.parallel).max(1);

@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use jiff::Timestamp;
+use provisioner::ReleaseSource;
 use provisioner::cloud::existing::Placed;
 use provisioner::cloud::{Provider, WorkshopId};
 use provisioner::cost::{Cost, Costed, Forecast, Tariff};
 use provisioner::inventory::{Inventory, ProviderKind};
+use provisioner::nix::release::Standing;
 use provisioner::plan::{Action, plan};
 use provisioner::state;
 use serde::Serialize;
@@ -43,6 +45,9 @@ struct Document {
     spend_limit: Option<String>,
     /// Why `provision` would refuse.
     refused: Option<String>,
+    /// The source of the release that the hosts are made with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<ReleaseSource>,
     /// Machines of yours that would become hosts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     takes_over: Vec<Placed>,
@@ -74,14 +79,15 @@ fn show(args: &Args, output: &Output) -> miette::Result<bool> {
     let now = Timestamp::now();
     let forecast = forecast(args, &inventory, now)?;
     let machines = provisioner::takeover(&args.inventory.inventory, &inventory, &[])?;
+    let source = provisioner::look_at_source(&inventory.bitcoin)?;
     let changes = forecast.changes();
     let limit = inventory.hosts.spend_limit.as_ref();
     let refused = if inventory.workshop.is_over(now) {
         Some("the deadline is over: move it, or `workshop destroy`".to_owned())
     } else {
-        limit
-            .and_then(|limit| forecast.within(limit).err())
-            .map(|error| error.to_string())
+        let over = limit.and_then(|limit| forecast.within(limit).err());
+        over.map(|error| error.to_string())
+            .or_else(|| source.as_ref().and_then(another_file))
     };
     let totals: Vec<Total> = forecast
         .totals
@@ -100,12 +106,16 @@ fn show(args: &Args, output: &Output) -> miette::Result<bool> {
             deadline: inventory.workshop.deadline.map(|it| it.timestamp()),
             spend_limit: limit.map(ToString::to_string),
             refused,
+            source,
             takes_over: machines,
         };
         output.document("plan", &document)?;
         return Ok(changes);
     }
     output.text(&text(&forecast, &totals, &inventory))?;
+    if let Some(source) = &source {
+        output.text(&source_text(source))?;
+    }
     if !machines.is_empty() {
         output.text(&takeover::text(&machines))?;
     }
@@ -145,6 +155,31 @@ fn first_tariff(inventory: &Inventory, folder: &Path) -> miette::Result<Tariff> 
     // Only prices are asked for.
     let provider = Provider::open(kind, WorkshopId::nobody(), folder, Some(inventory))?;
     Ok(instructor::block_on(provider.tariff())??)
+}
+
+fn source_text(source: &ReleaseSource) -> String {
+    let ReleaseSource {
+        version, url, path, ..
+    } = source;
+    let path = path.display();
+    match source.standing {
+        Standing::Here => format!("The source of Bitcoin Core {version} is here: {path}\n"),
+        Standing::Missing => format!(
+            "The source of Bitcoin Core {version} would be fetched, once: {url}\n  and kept in {path}\n"
+        ),
+        // Why it is refused is said below.
+        Standing::Another => String::new(),
+    }
+}
+
+fn another_file(source: &ReleaseSource) -> Option<String> {
+    (source.standing == Standing::Another).then(|| {
+        format!(
+            "{} is not the source of Bitcoin Core {}: remove it, and it is fetched",
+            source.path.display(),
+            source.version
+        )
+    })
 }
 
 fn text(forecast: &Forecast, totals: &[Total], inventory: &Inventory) -> String {
@@ -223,4 +258,27 @@ fn text(forecast: &Forecast, totals: &[Total], inventory: &Inventory) -> String 
         text.push_str(&format!("{what} the deadline: {deadline}.\n"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_is_here_is_not_fetched() {
+        let mut source = ReleaseSource {
+            version: "30.2".into(),
+            url: "https://example.org/bitcoin-30.2.tar.gz".into(),
+            path: "/cache/bitcoin-30.2.tar.gz".into(),
+            standing: Standing::Here,
+        };
+        assert_eq!(
+            source_text(&source),
+            "The source of Bitcoin Core 30.2 is here: /cache/bitcoin-30.2.tar.gz\n"
+        );
+        assert_eq!(another_file(&source), None);
+        source.standing = Standing::Missing;
+        assert!(source_text(&source).contains("would be fetched"));
+        assert_eq!(another_file(&source), None);
+    }
 }

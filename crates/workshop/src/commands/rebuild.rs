@@ -61,12 +61,17 @@ pub(crate) fn run(args: Args, output: &Output) -> Result {
     let path = &args.inventory.inventory;
     let inventory = args.inventory.load(output)?;
     wanted(&inventory, &args)?;
-    // Before anything is taken away: no new host would be made.
-    ProvisionError::unless_built(&inventory)?;
     if !args.after_deadline {
         ProvisionError::unless_over(&inventory, jiff::Timestamp::now())?;
     }
     let life = state::lives(path)?.remove(&args.word).unwrap_or_default();
+    // Before anything is taken away: without it no host could be made in its place.
+    instructor::block_on(async {
+        let (events, progress) = Progress::start(*output);
+        let fetched = provisioner::fetch_source(&inventory.bitcoin, Some(events)).await;
+        progress.end().await;
+        fetched
+    })??;
     let seats = instructor::block_on(doomed(path, &[]))??;
     let seat = seats.into_iter().find(|seat| seat.word == args.word);
     match seat {

@@ -159,7 +159,7 @@ pub enum ReleaseError {
         "{} is not this release\n  its SHA-256 is {is}\n       and not {wanted}", at.path.display()
     )]
     #[diagnostic(help(
-        "Remove it and run the command again, which fetches {}. It is left alone: this program puts nothing there whose sum is wrong.", at.url
+        "Put the right one in its place, or remove it and run the command again, which fetches {}. It is left alone: this program puts nothing there whose sum is wrong.", at.url
     ))]
     Another {
         /// What it should be.

@@ -43,6 +43,14 @@ impl LocalHosts {
         Ok(self.local.ensure_image(&|_| {}).await?.to_string())
     }
 
+    /// Where all of them reach this machine.
+    ///
+    /// # Errors
+    /// Their network cannot be made.
+    pub async fn here(&self) -> Result<Ipv4Addr, LocalError> {
+        Ok(self.local.ensure_network().await?.bridge())
+    }
+
     /// Takes everything away.
     ///
     /// # Errors

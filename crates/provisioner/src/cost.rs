@@ -132,16 +132,18 @@ pub struct Forecast {
 
 impl Forecast {
     /// What `plan` costs from `now` on. Hosts that are there are counted at their own price, and so are those that
-    /// the inventory no longer asks for: they cost until they are destroyed.
+    /// the inventory no longer asks for: they cost until they are destroyed. A builder that is not there counts if
+    /// one will be made.
     pub fn new(
         plan: &[PlannedHost],
         there: &[HostStatus],
         tariff: &Tariff,
         now: Timestamp,
         deadline: Option<Timestamp>,
+        builds: bool,
     ) -> Self {
         let builder = there.iter().find(|host| host.name == BUILDER);
-        let builder = Costed {
+        let builder = (builds || builder.is_some()).then(|| Costed {
             name: BUILDER.into(),
             action: match builder {
                 None => Action::Create,
@@ -151,7 +153,7 @@ impl Forecast {
             role: Role::Builder,
             identity: BUILDER.into(),
             cost: Cost::Free,
-        };
+        });
         let hosts = plan.iter().map(|host| Costed {
             name: host.name.clone(),
             action: host.action,
@@ -160,7 +162,7 @@ impl Forecast {
             cost: Cost::Free,
         });
         let mut forecast = Self {
-            hosts: hosts.chain([builder]).collect(),
+            hosts: hosts.chain(builder).collect(),
             totals: BTreeMap::new(),
             unknown: 0,
         };
@@ -385,6 +387,10 @@ mod tests {
     }
 
     fn forecast(tariff: &Tariff, deadline: Option<&str>) -> Forecast {
+        forecast_with(tariff, deadline, true)
+    }
+
+    fn forecast_with(tariff: &Tariff, deadline: Option<&str>, builds: bool) -> Forecast {
         let there = HostStatus {
             name: "zoo".into(),
             address: [10, 0, 0, 1].into(),
@@ -400,7 +406,7 @@ mod tests {
             planned("zoo", Action::Keep),
         ];
         let now = at("2027-02-20T10:00:00Z");
-        Forecast::new(&plan, &[there], tariff, now, deadline.map(at))
+        Forecast::new(&plan, &[there], tariff, now, deadline.map(at), builds)
     }
 
     fn told(forecast: &Forecast, limit: &str) -> String {
@@ -412,6 +418,23 @@ mod tests {
         forecast
             .within(&limit)
             .map_or_else(|error| error.to_string(), |()| "within".into())
+    }
+
+    #[test]
+    fn a_builder_that_nobody_makes_costs_nothing() {
+        let tariff = Tariff {
+            host: Rate::Of(price()),
+            builder: Rate::Of(price()),
+        };
+        let hourly = |builds| {
+            forecast_with(&tariff, None, builds).totals["EUR"]
+                .hourly
+                .to_string()
+        };
+        assert_eq!(
+            (hourly(true), hourly(false)),
+            ("0.1440".into(), "0.1320".into())
+        );
     }
 
     #[test]

@@ -41,6 +41,6 @@ pub mod visit;
 pub mod wake;
 
 pub use provision::{
-    Failure, HostReport, Options, ProvisionError, ReleaseSource, fetch_source, look_at_source,
-    provision, takeover,
+    ClosureFrom, Failure, HostReport, Options, ProvisionError, ReleaseSource, closure_from,
+    export_cache, fetch_source, look_at_source, provision, takeover,
 };

@@ -173,6 +173,7 @@ sshd -T | sed 's/^/sshd /'
             core_version: "31.99".into(),
             cache_url: "http://127.0.0.1:8080".into(),
             cache_key: "workshop:AAAA=".into(),
+            closure_from: None,
             closure: Closure {
                 host: path("host"),
                 bitcoin: path("bitcoin"),

@@ -71,6 +71,9 @@ fn rendered(result: &Result<Loaded, Problems>) -> String {
                 limits.pids,
             )
             .unwrap();
+            if let Some(cache) = &core.cache {
+                writeln!(out, "  cache {} {}", cache.url, cache.key).unwrap();
+            }
             if inventory.hosts.provider == ProviderKind::Hetzner {
                 writeln!(out, "  {:?}", inventory.hosts.hetzner).unwrap();
             }

@@ -61,7 +61,7 @@ impl Nix {
     /// The files that a builder gets, where it would have them.
     fn builders_folder(&self) -> PathBuf {
         let cache = Cache::open(&self.path("cache")).unwrap();
-        let steps = builder::steps(&cache);
+        let steps = builder::steps(&cache, None);
         let files = steps.iter().flat_map(|step| &step.files);
         let folder = self.path("builder");
         std::fs::create_dir_all(&folder).unwrap();

@@ -13,7 +13,7 @@ use crate::output::{self, Output};
 /// Servers for people who learn on real machines.
 ///
 /// Instructor: `init`, `add`, `register`, `trust`, `plan`, `provision`, `doctor`, `rehearse`, `handouts`, `status`, `board`,
-/// `grade`, `ssh`, `collect`, `rebuild`, `wake`, `destroy`.
+/// `grade`, `ssh`, `collect`, `rebuild`, `wake`, `destroy`, `cache`.
 /// Participant: `tasks`, `show`, `start`, `hint`, `answer`, `check`, `watch`, `progress`, `reset`,
 /// `tracepoints`, `trace`, `monitor`, `interface-test`.
 #[derive(Parser)]
@@ -82,6 +82,8 @@ enum Command {
     Wake(Later<commands::wake::Args>),
     /// Remove the hosts, and show that nothing is left.
     Destroy(Later<commands::destroy::Args>),
+    /// Share what was built with other instructors, by a web server.
+    Cache(Later<commands::cache::Args>),
     /// The tasks, and how far you are.
     Tasks(Later<commands::tasks::Args>),
     /// Read a task.
@@ -232,6 +234,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Rebuild(Later(args)) => commands::rebuild::run(args, &output),
         Command::Wake(Later(args)) => commands::wake::run(args, &output),
         Command::Destroy(Later(args)) => commands::destroy::run(args, &output),
+        Command::Cache(Later(args)) => commands::cache::run(&args, &output),
         Command::Tasks(Later(args)) => commands::tasks::run(&args, &output),
         Command::Show(Later(args)) => commands::show::run(&args, &output),
         Command::Answer(Later(args)) => commands::answer::run(&args, &output),

@@ -32,6 +32,7 @@ mod hosts {
     mod killed;
     mod left;
     mod monitor;
+    mod named;
     mod participant;
     mod refused;
     mod register;
@@ -42,5 +43,6 @@ mod hosts {
     mod task5;
     mod terminal;
     mod trace;
+    mod web;
     mod workshop;
 }

@@ -102,6 +102,19 @@ impl Provider {
         !matches!(self, Self::Existing(_))
     }
 
+    /// What [`Prepared::system`] will be for the inventory whose `.workshop/` is `workplace`, as far as that is known
+    /// without making anything or connecting to anybody: machines that somebody has are looked at by a run.
+    ///
+    /// # Errors
+    /// This machine cannot have such hosts; a record that cannot be read.
+    pub fn system(inventory: &Inventory, workplace: &Path) -> Result<Option<String>, CloudError> {
+        match inventory.hosts.provider {
+            ProviderKind::Local => Ok(Some(Local::image_id()?.to_string())),
+            ProviderKind::Hetzner => Ok(Some(inventory.hosts.hetzner.image.clone())),
+            ProviderKind::Existing => Ok(Existing::system(workplace)?),
+        }
+    }
+
     /// How many places it has beside the builder's.
     pub fn places(inventory: &Inventory) -> u16 {
         match inventory.hosts.provider {

@@ -1,5 +1,6 @@
 //! The fields of an inventory, as one table: what may stand where, for the reader and for the schema.
 
+use super::cache::CACHE;
 use super::existing::{EXISTING, JUMP, MACHINE};
 use super::guard::{CPU, EGRESS, GUARD, MEMORY};
 use super::hetzner::HETZNER;
@@ -184,6 +185,11 @@ pub(crate) const BITCOIN: Section = Section {
             Form::List(&Form::Text),
             "Nodes to connect to beside the workshop's own: host or host:port.",
         ),
+        field(
+            "cache",
+            Form::Section(&CACHE),
+            "A binary cache that has it built: hosts fetch from it, and there is no builder.",
+        ),
     ],
 };
 
@@ -321,6 +327,7 @@ pub(crate) fn homes_of(name: &str) -> Vec<&'static str> {
         &WORKSHOP,
         &BITCOIN,
         &SOURCE_PATH,
+        &CACHE,
         &HOSTS,
         &LIMITS,
         &HETZNER,

@@ -1,6 +1,7 @@
 //! The inventory: `inventory.yaml` in, a checked [`Inventory`] or every problem of it out.
 
 mod address;
+mod cache;
 pub mod edit;
 mod existing;
 mod fields;
@@ -27,6 +28,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 pub use address::NodeAddress;
+pub use cache::NamedCache;
 pub use existing::{Existing, Machine};
 pub use guard::{Guard, Sustained, Volume};
 pub use hetzner::Servers;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::address::NodeAddress;
+use super::cache::cache;
 use super::existing::existing;
 use super::fields::{BITCOIN, HOSTS, LIMITS, SOURCE_PATH, WORKSHOP};
 use super::hetzner::hetzner;
@@ -90,6 +91,8 @@ pub(super) fn bitcoin(
     let chain = fields.parse("chain", report, chain);
     let prune = fields.parse("prune", report, values::prune);
     let addnode = addnode(&fields, report);
+    let cache_at = fields.key("cache").unwrap_or(place);
+    let cache = cache(fields.value("cache"), cache_at, report);
     if let (Some(prune), Some((disk, limit))) = (prune, &provided.disk) {
         let span = fields.value("prune").map_or(limit, |node| &node.span);
         room_for_blocks(prune, *disk, provided.provider, (span, limit), report);
@@ -100,6 +103,7 @@ pub(super) fn bitcoin(
         chain: chain?,
         prune: prune?,
         addnode,
+        cache: cache?,
     })
 }
 

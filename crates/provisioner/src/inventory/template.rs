@@ -20,6 +20,9 @@ bitcoin:
   chain: testnet4      # testnet4 | signet | testnet3 | regtest
   prune: 2000          # MiB of blocks a node keeps: 550 or more; 0 keeps every block
   addnode: []          # nodes to connect to beside the workshop's own: [node.example.org, 192.0.2.7:48333]
+  # cache:             # a binary cache that has it built: hosts fetch from it, and there is no builder
+  #   url: https://cache.example.org/tracing
+  #   key: workshop-0123abcd:…   # as `workshop cache export` prints it
 
 hosts:
   provider: local      # local: systemd-nspawn on this machine, for rehearsals | hetzner: rented | existing: yours
@@ -63,6 +66,7 @@ participants:
 mod tests {
     use std::path::Path;
 
+    use super::super::cache::CACHE;
     use super::super::existing::{EXISTING, JUMP, MACHINE};
     use super::super::fields::{BITCOIN, HOSTS, LIMITS, PARTICIPANT, WORKSHOP};
     use super::super::guard::{CPU, EGRESS, GUARD, MEMORY};
@@ -109,6 +113,7 @@ mod tests {
         for section in [
             WORKSHOP,
             BITCOIN,
+            CACHE,
             HOSTS,
             LIMITS,
             HETZNER,

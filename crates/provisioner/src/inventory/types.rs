@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::address::NodeAddress;
+use super::cache::NamedCache;
 use super::existing::Existing;
 use super::guard::Guard;
 use super::hetzner::Servers;
@@ -87,6 +88,8 @@ pub struct Bitcoin {
     pub prune: u64,
     /// Nodes to connect to beside the workshop's own.
     pub addnode: Vec<NodeAddress>,
+    /// Where it is built already.
+    pub cache: Option<NamedCache>,
 }
 
 /// Where the source of Bitcoin Core comes from.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::cache::{Cache, CacheError};
+use super::named::Named;
 use super::source::{Source, SourceError, sum_of};
 use super::upload::put_once;
 use super::{Closure, StorePath};
@@ -185,12 +186,13 @@ impl BuildError {
     }
 }
 
-/// The builder's steps: it can build and its cache is served.
-pub fn steps(cache: &Cache) -> Vec<Step> {
+/// The builder's steps: it can build and its cache is served. What a named cache has it need not build.
+pub fn steps(cache: &Cache, named: Option<&Named>) -> Vec<Step> {
     let context = minijinja::context! {
         cache_folder => CACHE_FOLDER,
         cache_port => CACHE_PORT,
-        cache_key => cache.public_key(),
+        cache_key => trusted_keys(cache, named),
+        named_url => named.map(Named::url),
     };
     let unit = render(
         "cache.service.j2",
@@ -273,6 +275,16 @@ pub async fn build(ssh: &Ssh, inputs: &Inputs, report: &Reporter) -> Result<Clos
     read_closure(&output.text).ok_or_else(|| failed("reading the build's result"))
 }
 
+/// For `trusted-public-keys`: this user's own key, behind that of the named cache.
+pub(crate) fn trusted_keys(cache: &Cache, named: Option<&Named>) -> String {
+    let own = cache.public_key();
+    match named.map(Named::key) {
+        // Whoever exported it.
+        Some(named) if named != own => format!("{named} {own}"),
+        _ => own.to_owned(),
+    }
+}
+
 const BUILD_SCRIPT: &str = r#"
 set -eu
 exec 2>&1
@@ -340,6 +352,53 @@ mod tests {
         assert_eq!(read_closure(&line).unwrap().tree.as_str(), path("tree"));
         assert_eq!(read_closure(&format!("@closure {}\n", path("host"))), None);
         assert_eq!(read_closure("@closure /etc/passwd a b"), None);
+    }
+
+    /// A builder takes from a named cache what that has, and builds where it fails.
+    #[test]
+    fn a_builders_nix_conf_knows_the_named_cache() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path()).unwrap();
+        let conf = |named: Option<&Named>| {
+            let steps = steps(&cache, named);
+            let mut files = steps.iter().flat_map(|step| &step.files);
+            let conf = files.find(|file| file.path == "/etc/nix/nix.conf").unwrap();
+            String::from_utf8(conf.content.clone())
+                .unwrap()
+                .replace(cache.public_key(), "OWN")
+        };
+        let named = |key: &str| {
+            Named::new(crate::inventory::NamedCache {
+                url: "https://cache.example.org/tracing".into(),
+                key: key.parse().unwrap(),
+            })
+            .unwrap()
+        };
+        let theirs = named("theirs:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=");
+        insta::assert_snapshot!(conf(Some(&theirs)), @"
+        # The builder builds as root with the machine's own compiler; what it built before lies in its own cache.
+        substituters = file:///var/cache/workshop/store https://cache.example.org/tracing
+        trusted-public-keys = theirs:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY= OWN
+        sandbox = false
+        build-users-group =
+        experimental-features = nix-command flakes
+        narinfo-cache-negative-ttl = 0
+        # What the named cache cannot give is built.
+        fallback = true
+        connect-timeout = 10
+        ");
+        insta::assert_snapshot!(conf(None), @"
+        # The builder builds as root with the machine's own compiler; what it built before lies in its own cache.
+        substituters = file:///var/cache/workshop/store
+        trusted-public-keys = OWN
+        sandbox = false
+        build-users-group =
+        experimental-features = nix-command flakes
+        narinfo-cache-negative-ttl = 0
+        ");
+        // Whoever exported it trusts one key.
+        let own = named(cache.public_key());
+        assert!(conf(Some(&own)).contains("\ntrusted-public-keys = OWN\n"));
     }
 
     #[test]

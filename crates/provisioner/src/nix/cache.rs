@@ -13,6 +13,7 @@ use etcetera::BaseStrategy as _;
 use russh::keys::{Algorithm, PrivateKey};
 
 use super::builder::Inputs;
+use super::secret_key::SecretKey;
 use super::{Closure, NarInfo, NarInfoError, StorePath, narinfo};
 use crate::state::files::write_private;
 
@@ -62,6 +63,9 @@ pub fn user_cache() -> Result<PathBuf, CacheError> {
     Ok(strategy.cache_dir().join("workshop"))
 }
 
+/// What Nix looks for first (src/libstore/binary-cache-store.cc).
+pub(super) const CACHE_INFO: &str = "StoreDir: /nix/store\n";
+
 /// The signed binary cache.
 #[derive(Clone, Debug)]
 pub struct Cache {
@@ -90,6 +94,13 @@ impl Cache {
             .mode(0o700)
             .create(folder.join("builds"))
             .map_err(io)?;
+        // Nix takes no folder without it for a cache; `nix copy` writes it, but what is here may all be built elsewhere.
+        let info = folder.join("store/nix-cache-info");
+        if !info.exists() {
+            let mut file = tempfile::NamedTempFile::new_in(folder.join("store")).map_err(io)?;
+            io::Write::write_all(&mut file, CACHE_INFO.as_bytes()).map_err(io)?;
+            publish(file, &info).map_err(io)?;
+        }
         let public_key = load_or_create_key(folder).map_err(io)?;
         Ok(Self {
             folder: folder.to_owned(),
@@ -110,6 +121,14 @@ impl Cache {
     /// The signing key's file.
     pub(super) fn secret_key(&self) -> PathBuf {
         self.folder.join("secret-key")
+    }
+
+    /// The signing key itself, for whoever signs here instead of on a builder.
+    pub(super) fn signing_key(&self) -> Result<SecretKey, CacheError> {
+        let path = self.secret_key();
+        std::fs::read_to_string(&path)
+            .and_then(|text| parse_key(&text))
+            .map_err(|source| CacheError::Io { path, source })
     }
 
     /// A file of the binary cache, by its name there.
@@ -138,21 +157,25 @@ impl Cache {
             if found.iter().any(|info| info.path == path) {
                 continue;
             }
-            let info = self.narinfo(&path)?;
-            let archive = self.file(&info.url);
-            let size = std::fs::metadata(&archive)
-                .map_err(|source| CacheError::Io {
-                    path: archive.clone(),
-                    source,
-                })?
-                .len();
-            if size != info.file_size {
-                return Err(CacheError::Archive { path: archive });
-            }
+            let info = self.path(&path)?;
             wanted.extend(info.references.iter().cloned());
             found.push(info);
         }
         Ok(found)
+    }
+
+    /// The `.narinfo` of one path, whose archive is there and has its size.
+    pub(super) fn path(&self, path: &StorePath) -> Result<NarInfo, CacheError> {
+        let info = self.narinfo(path)?;
+        let archive = self.file(&info.url);
+        match std::fs::metadata(&archive) {
+            Ok(there) if there.len() == info.file_size => Ok(info),
+            Ok(_) => Err(CacheError::Archive { path: archive }),
+            Err(source) => Err(CacheError::Io {
+                path: archive,
+                source,
+            }),
+        }
     }
 
     fn narinfo(&self, path: &StorePath) -> Result<NarInfo, CacheError> {
@@ -194,21 +217,13 @@ impl Cache {
         {
             return Err(CacheError::Archive { path });
         }
-        // A builder's web server is another user.
-        let readable = || std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        let keep = |file: tempfile::NamedTempFile, to: &Path| {
-            file.as_file().set_permissions(readable())?;
-            file.as_file().sync_all()?;
-            file.persist(to).map_err(|error| error.error)?;
-            Ok(())
-        };
-        keep(archive, &path).map_err(io)?;
+        publish(archive, &path).map_err(io)?;
         // Last: whoever sees it may rely on the archive.
         let file = self.file(&info.path.narinfo());
         let write = || {
             let mut new = self.temporary()?;
             io::Write::write_all(&mut new, text.as_bytes())?;
-            keep(new, &file)
+            publish(new, &file)
         };
         write().map_err(|source: io::Error| CacheError::Io {
             path: file.clone(),
@@ -244,9 +259,34 @@ impl Cache {
         self.record(&inputs.key(), closure)
     }
 
+    /// Keeps the record of a named cache: it proves itself to whoever reads it again, so that a run which finds nothing
+    /// to do need not ask.
+    pub(super) fn remember(&self, inputs: &str, text: &str) -> Result<(), CacheError> {
+        let path = self.named_record_of(inputs);
+        write_private(&path, text.as_bytes()).map_err(|source| CacheError::Io { path, source })
+    }
+
+    /// What [`Cache::remember`] kept.
+    pub(super) fn remembered(&self, inputs: &str) -> Option<String> {
+        std::fs::read_to_string(self.named_record_of(inputs)).ok()
+    }
+
+    fn named_record_of(&self, inputs: &str) -> PathBuf {
+        self.folder.join("builds").join(format!("{inputs}.named"))
+    }
+
     fn record_of(&self, inputs: &str) -> PathBuf {
         self.folder.join("builds").join(format!("{inputs}.json"))
     }
+}
+
+/// Puts a file in its place, whole, and readable for a web server, which is another user.
+pub(super) fn publish(file: tempfile::NamedTempFile, to: &Path) -> io::Result<()> {
+    let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    file.as_file().set_permissions(readable)?;
+    file.as_file().sync_all()?;
+    file.persist(to).map_err(|error| error.error)?;
+    Ok(())
 }
 
 /// Nix's keys are libsodium's: the secret half is seed and public key, both in base64 behind a name.
@@ -272,16 +312,16 @@ fn load_or_create_key(folder: &Path) -> io::Result<String> {
         }
         Err(error) => return Err(error),
     };
-    let wrong = || {
+    Ok(parse_key(&text)?.public())
+}
+
+fn parse_key(text: &str) -> io::Result<SecretKey> {
+    SecretKey::parse(text).ok_or_else(|| {
         io::Error::new(
             io::ErrorKind::InvalidData,
             "secret-key is not a key that Nix made or we did",
         )
-    };
-    let (name, secret) = text.trim().split_once(':').ok_or_else(wrong)?;
-    let secret = STANDARD.decode(secret).map_err(|_| wrong())?;
-    let public = secret.get(32..64).ok_or_else(wrong)?;
-    Ok(format!("{name}:{}", STANDARD.encode(public)))
+    })
 }
 
 #[cfg(test)]

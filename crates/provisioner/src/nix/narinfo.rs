@@ -1,8 +1,9 @@
 //! A `.narinfo`: what a binary cache says of one store path. Its archive may come from anywhere, since hash and
-//! size are signed.
+//! size of what it holds are signed.
 
 use sha2::{Digest as _, Sha256};
 
+use super::secret_key::SecretKey;
 use super::{CacheKey, StorePath};
 
 /// Nix's base 32, which leaves out e, o, t and u (src/libutil/hash.cc).
@@ -19,6 +20,12 @@ pub struct NarInfo {
     pub file_hash: String,
     /// Bytes of the archive as it lies in the cache.
     pub file_size: u64,
+    /// How the archive is compressed, in Nix's word.
+    pub compression: String,
+    /// SHA-256 of what the archive holds, which is what is signed: 52 digits of Nix's base 32.
+    pub nar_hash: String,
+    /// Bytes of what the archive holds.
+    pub nar_size: u64,
     /// What it refers to, itself left out.
     pub references: Vec<StorePath>,
     /// What is signed.
@@ -94,6 +101,10 @@ impl NarInfo {
             url: url.to_owned(),
             file_hash: sum("FileHash")?.to_owned(),
             file_size: number("FileSize")?,
+            // Nix's own default (src/libstore/nar-info.cc).
+            compression: values("Compression").next().unwrap_or("bzip2").to_owned(),
+            nar_hash: sum("NarHash")?.to_owned(),
+            nar_size: number("NarSize")?,
             signatures: values("Sig").map(str::to_owned).collect(),
             references: references.into_iter().filter(|it| *it != path).collect(),
             path,
@@ -105,6 +116,34 @@ impl NarInfo {
         self.signatures
             .iter()
             .any(|signature| key.signed(&self.fingerprint, signature))
+    }
+
+    /// The text of a `.narinfo` that says the same and is signed by `key` alone; `text` is this one's. Lines that Nix has
+    /// no need of, which nobody signed, are left out.
+    pub(super) fn text_signed_by(&self, text: &str, key: &SecretKey) -> String {
+        const KEPT: [&str; 9] = [
+            "StorePath",
+            "URL",
+            "Compression",
+            "FileHash",
+            "FileSize",
+            "NarHash",
+            "NarSize",
+            "References",
+            "Deriver",
+        ];
+        let mut kept = String::new();
+        for name in KEPT {
+            let line = text
+                .lines()
+                .find(|line| line.split(':').next() == Some(name));
+            if let Some(line) = line {
+                kept.push_str(line);
+                kept.push('\n');
+            }
+        }
+        let signature = key.sign(&self.fingerprint);
+        format!("{kept}Sig: {signature}\n")
     }
 
     /// The names of the keys that it claims to be signed by.

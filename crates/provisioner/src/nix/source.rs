@@ -76,6 +76,14 @@ pub enum SourceError {
     },
 }
 
+/// Whether the pinned crate is where cargo keeps it.
+///
+/// # Errors
+/// [`SourceError`]; another file of its name is there.
+pub fn crate_is_here() -> Result<bool, SourceError> {
+    Ok(fetched(&pinned_sum())?.is_some())
+}
+
 /// Fetches the pinned crate with cargo, or finds it where cargo keeps it. `work` holds the small manifest.
 ///
 /// # Errors

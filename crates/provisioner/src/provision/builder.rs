@@ -12,12 +12,21 @@ use super::hosts::REBOOT;
 /// How often one run brings a builder to serve: the third that dies has another cause, and rented ones cost.
 const MOST: u32 = 3;
 
-/// A builder that serves the closure.
+/// Somebody who serves the closure.
 #[derive(Clone, Debug)]
 pub(super) struct Serving {
     pub(super) closure: Closure,
-    /// Which one of this run it is.
+    /// Which builder of this run it is; [`NAMED`] is the named cache, which comes before all of them.
     turn: u32,
+}
+
+const NAMED: u32 = 0;
+
+impl Serving {
+    /// Whether a builder serves it, and not the named cache.
+    pub(super) fn is_builder(&self) -> bool {
+        self.turn > NAMED
+    }
 }
 
 /// Why there is none, and whether a fresh builder could do better.
@@ -41,26 +50,41 @@ impl Run {
         self.remote_builder || !self.provider.shares_folders()
     }
 
-    /// The closure in a builder that serves it, made once.
+    /// The closure, and who serves it: the named cache, or a builder that is made once.
     pub(super) async fn closure(&self) -> Result<Serving, Failure> {
         let mut built = self.built.lock().await;
         if let Some(built) = &*built {
             return built.clone();
         }
-        let result = self.serve(1).await;
+        let result = match self.ask_named().await {
+            Some(closure) => Ok(Serving {
+                closure,
+                turn: NAMED,
+            }),
+            None => self.serve(NAMED + 1).await,
+        };
         *built = Some(result.clone());
         result
     }
 
-    /// After a host could not get the closure from `served`: a builder that was looked at again since, mended or made
-    /// anew; none when that was done often enough.
-    pub(super) async fn serving_again(&self, served: &Serving) -> Result<Option<Serving>, Failure> {
+    /// After a host could not get the closure from `served`: a builder where that was the named cache, else one that was
+    /// looked at again since, mended or made anew; none when that was done often enough.
+    /// `host` and `why` are for whoever wonders at a builder where there is a named cache.
+    pub(super) async fn serving_again(
+        &self,
+        served: &Serving,
+        host: &str,
+        why: &Failure,
+    ) -> Result<Option<Serving>, Failure> {
         let mut built = self.built.lock().await;
         match &*built {
             Some(Ok(now)) if now.turn > served.turn => return Ok(Some(now.clone())),
             Some(Err(failure)) => return Err(failure.clone()),
             _ if served.turn >= MOST => return Ok(None),
             _ => {}
+        }
+        if !served.is_builder() {
+            self.named_failed(host, why);
         }
         let result = self.serve(served.turn + 1).await;
         *built = Some(result.clone());
@@ -151,7 +175,7 @@ impl Run {
 
     async fn build_at(&self, ssh: &Ssh) -> Result<Closure, Trouble> {
         let report = self.reporter(BUILDER);
-        let steps = builder::steps(&self.cache);
+        let steps = builder::steps(&self.cache, self.hosts_cache());
         let of_run = |error: run::RunError| Trouble {
             is_the_hosts: matches!(&error, run::RunError::Ssh(error) if error.is_gone()),
             failure: Failure::new(&error),
@@ -187,7 +211,9 @@ impl Run {
     /// it, so that a failure is told and fails none of them; the next run tries again.
     pub(super) async fn keep_the_build(&self) {
         let serving = match &*self.built.lock().await {
-            Some(Ok(serving)) if self.builder_is_remote() => serving.clone(),
+            Some(Ok(serving)) if serving.is_builder() && self.builder_is_remote() => {
+                serving.clone()
+            }
             _ => return,
         };
         if self.cache.look_up(&self.inputs.key()).is_some() {

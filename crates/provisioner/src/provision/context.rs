@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
+use super::builder::Serving;
 use super::{Failure, Run};
 use crate::cloud::Endpoint;
 use crate::guard::Config;
 use crate::nix::Closure;
-use crate::nix::builder::CACHE_PORT;
+use crate::nix::builder::{CACHE_PORT, trusted_keys};
 use crate::plan::{BUILDER, PlannedHost};
 use crate::state::Role;
 use crate::steps::{ChainParams, HostContext, PROFILE};
@@ -48,11 +49,25 @@ impl Run {
         Some(self.prepared.builder.or_else(known)?.ip)
     }
 
+    /// Its cache, once it is known where it answers.
+    fn builder_url(&self) -> Option<String> {
+        let address = SocketAddr::new(self.builder_address()?, CACHE_PORT);
+        Some(format!("http://{address}"))
+    }
+
+    /// Where a host fetches the closure, if that is not the cache of its nix.conf.
+    pub(super) fn closure_from(&self, serving: Option<&Serving>) -> Option<String> {
+        self.hosts_cache()?;
+        serving.filter(|serving| serving.is_builder())?;
+        self.builder_url()
+    }
+
     pub(super) fn context(
         &self,
         host: &PlannedHost,
         closure: Closure,
         ring: &[(String, IpAddr)],
+        closure_from: Option<String>,
     ) -> HostContext {
         let inventory = &self.inventory;
         let person = inventory
@@ -97,10 +112,12 @@ impl Run {
                 }
             }),
             core_version: self.inputs.source.version.clone(),
-            cache_url: self.builder_address().map_or_else(String::new, |builder| {
-                format!("http://{}", SocketAddr::new(builder, CACHE_PORT))
-            }),
-            cache_key: self.cache.public_key().to_owned(),
+            cache_url: match self.hosts_cache() {
+                Some(named) => named.url().to_owned(),
+                None => self.builder_url().unwrap_or_default(),
+            },
+            cache_key: trusted_keys(&self.cache, self.hosts_cache()),
+            closure_from,
             closure,
             profile: PROFILE,
         }

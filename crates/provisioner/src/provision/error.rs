@@ -45,6 +45,28 @@ pub enum ProvisionError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Cache(#[from] CacheError),
+    /// No export.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Export(#[from] crate::nix::export::ExportError),
+    /// No named cache.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Named(#[from] crate::nix::named::NamedError),
+    /// Two keys of one name.
+    #[error(
+        "the key of `bitcoin.cache` and that of this machine's own cache are both called `{name}`, and are two keys"
+    )]
+    #[diagnostic(help(
+        "Nix tells keys apart by their names. If nothing depends on your own cache any more, remove {} and let it be made anew.",
+        cache.display()
+    ))]
+    CacheKeyName {
+        /// Their name.
+        name: String,
+        /// The folder of this machine's own.
+        cache: std::path::PathBuf,
+    },
     /// `--only` names no host of the plan.
     #[error("no host of this workshop is called `{word}`")]
     #[diagnostic(help("`workshop status` lists them."))]

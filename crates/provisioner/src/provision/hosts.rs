@@ -243,9 +243,11 @@ impl Run {
                 .map_err(|trouble| trouble.failure)?;
             let mut serving = None;
             // Where a builder's address is known only once there is one, what the hosts are told hangs on it.
-            let moves = self.prepared.builder.is_none() && !self.builder_runs;
+            let moves = self.prepared.builder.is_none()
+                && !self.builder_runs
+                && self.hosts_cache().is_none();
             if known.is_none() || moves {
-                report.doing("waiting for the builder");
+                report.doing("waiting for the closure");
                 serving = Some(self.closure().await?);
             }
             let mut began = false;
@@ -256,19 +258,24 @@ impl Run {
                 let Some(closure) = closure.or_else(|| known.clone()) else {
                     unreachable!("no closure is known, so the builder was asked");
                 };
-                let told = self.builder_address();
-                let steps = steps::host(&self.context(host, closure, ring));
+                let from = self.closure_from(serving.as_ref());
+                let told = (self.builder_address(), from.clone());
+                let steps = steps::host(&self.context(host, closure, ring, from));
                 let seen = run::gather(name, &ssh, &steps, Limits::default())
                     .await
                     .map_err(|error| Failure::new(&error))?;
                 if seen.iter().any(|seen| *seen != Seen::Satisfied) {
-                    // The host may have to fetch from the builder: it must be there and serve.
-                    report.doing("waiting for the builder");
-                    if serving.is_none() {
+                    // The host may have to fetch from the builder: it must be there and serve. A named cache is asked,
+                    // and a builder made in its place, only for who lacks the closure itself.
+                    let lacks = (steps.iter().zip(&seen))
+                        .any(|(step, seen)| step.id == "closure" && *seen != Seen::Satisfied);
+                    if serving.is_none() && (lacks || self.hosts_cache().is_none()) {
+                        report.doing("waiting for the closure");
                         serving = Some(self.closure().await?);
                     }
-                    if self.builder_address() != told {
-                        // Another builder, elsewhere.
+                    let from = self.closure_from(serving.as_ref());
+                    if (self.builder_address(), from) != told {
+                        // Another builder, elsewhere, or one in the place of the named cache.
                         continue;
                     }
                     pass.begin_work(|| report.doing("waiting for its turn"))
@@ -284,14 +291,15 @@ impl Run {
                 }
                 match run::change(name, &ssh, &steps, &seen, report).await {
                     Ok(results) => break (steps, results),
-                    // The builder may have died meanwhile, or what it gives out is spoiled.
+                    // The builder or the cache may have died meanwhile, or what it gives out is spoiled.
                     Err(error) if error.step() == Some("closure") => {
                         let served = serving.as_ref();
+                        let failure = Failure::new(&error);
                         let again = match served {
-                            Some(served) => self.serving_again(served).await?,
+                            Some(served) => self.serving_again(served, name, &failure).await?,
                             None => None,
                         };
-                        serving = Some(again.ok_or_else(|| Failure::new(&error))?);
+                        serving = Some(again.ok_or(failure)?);
                     }
                     Err(error) => return Err(Failure::new(&error)),
                 }

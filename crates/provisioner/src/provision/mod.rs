@@ -9,6 +9,8 @@ mod context;
 mod error;
 mod gates;
 mod hosts;
+mod inputs;
+mod named;
 mod report;
 mod source;
 mod takeover;
@@ -25,8 +27,10 @@ use crate::cloud::{Prepared, Provider, WorkshopId};
 use crate::cost::Forecast;
 use crate::inventory::{Inventory, ProviderKind};
 use crate::job::{JobEvent, Reporter};
+use crate::nix::Closure;
 use crate::nix::builder::Inputs;
 use crate::nix::cache::{Cache, user_cache};
+use crate::nix::named::Named;
 use crate::plan::{Action, BUILDER, BUILDER_INDEX, PlannedHost, plan};
 use crate::ssh_files;
 use crate::state::{Event, Role, Workplace};
@@ -34,6 +38,8 @@ use crate::state::{Event, Role, Workplace};
 pub(crate) use assign::assign;
 pub use error::ProvisionError;
 use gates::Gates;
+pub use inputs::export_cache;
+pub use named::{ClosureFrom, closure_from};
 pub use report::{Failure, HostReport};
 pub use source::{ReleaseSource, fetch_source, look_at_source};
 pub use takeover::takeover;
@@ -65,6 +71,10 @@ struct Run {
     place: Mutex<Workplace>,
     instructor: crate::host::keys::KeyPair,
     cache: Cache,
+    /// The cache that the inventory names.
+    named: Option<Named>,
+    /// What the hosts get, where that is known before anybody is asked.
+    known: Option<Closure>,
     inputs: Inputs,
     /// The closure, once some host or the missing record asked the builder for it.
     built: tokio::sync::Mutex<Option<Result<builder::Serving, Failure>>>,
@@ -101,7 +111,8 @@ pub async fn provision(
         let tariff = provider.tariff().await?;
         let deadline = inventory.workshop.deadline.as_ref();
         let deadline = deadline.map(jiff::ZonedDateTime::timestamp);
-        Forecast::new(&hosts, &there, &tariff, now, deadline).within(limit)?;
+        // Also where a named cache takes the builder's place: if that fails a builder is made.
+        Forecast::new(&hosts, &there, &tariff, now, deadline, true).within(limit)?;
     }
     hosts.retain(|host| host.action != Action::Keep);
     if let Some(word) = options
@@ -141,7 +152,11 @@ pub async fn provision(
     let prepared = provider.prepare(&made_of, &report).await?;
     let inputs = Inputs::new(source, prepared.system.clone())?;
     let cache = Cache::open(&user_cache()?.join("nix"))?;
-    let known = cache.look_up(&inputs.key());
+    let named = named::of(&inventory, &cache)?;
+    let mut known = cache.look_up(&inputs.key());
+    if let (None, Some(named), false) = (&known, &named, provider.isolated()) {
+        known = named.remembered(&inputs.key(), &cache);
+    }
     let instructor = place.instructor_key()?;
     let parallel = options.parallel.unwrap_or(inventory.hosts.parallel).max(1);
     let builder_runs = there
@@ -155,6 +170,8 @@ pub async fn provision(
         place: Mutex::new(place),
         instructor,
         cache,
+        named,
+        known: known.clone(),
         inputs,
         built: tokio::sync::Mutex::default(),
         remote_builder: options.remote_builder,
@@ -163,15 +180,21 @@ pub async fn provision(
         events: options.events,
     });
 
-    // A builder that is missing or has to build begins at once, beside the others.
-    let eager = (known.is_none() || !builder_runs).then(|| {
-        let run = Arc::clone(&run);
-        tokio::spawn(async move { run.closure().await })
-    });
     let hosts: Vec<PlannedHost> = hosts
         .into_iter()
         .filter(|host| options.only.is_empty() || options.only.contains(&host.name))
         .collect();
+    // A builder that is missing or has to build begins at once, beside the others; so is a named cache asked.
+    let soon = match run.hosts_cache() {
+        Some(_) => {
+            (hosts.iter()).any(|host| matches!(host.action, Action::Create | Action::Finish))
+        }
+        None => !builder_runs,
+    };
+    let eager = (known.is_none() || soon).then(|| {
+        let run = Arc::clone(&run);
+        tokio::spawn(async move { run.closure().await })
+    });
     let gates = Gates::new(parallel);
     let created = side_by_side(&hosts, {
         let (run, gate) = (Arc::clone(&run), gates.work());

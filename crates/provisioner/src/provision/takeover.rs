@@ -36,5 +36,47 @@ pub fn takeover(
     hosts.push((BUILDER.to_owned(), BUILDER_INDEX));
     let mut placed = existing.placed(&hosts).map_err(CloudError::from)?;
     placed.retain(|host| !host.adopted);
+    if inventory.bitcoin.cache.is_some() {
+        reserve(&mut placed);
+    }
     Ok(placed)
+}
+
+/// The machine that builds, where a named cache takes its place: it is told with the first hosts, and nobody is asked for
+/// it alone in every later run.
+fn reserve(placed: &mut Vec<Placed>) {
+    for host in placed.iter_mut() {
+        host.in_reserve = host.word == BUILDER;
+    }
+    if placed.iter().all(|host| host.in_reserve) {
+        placed.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_in_reserve_is_told_once() {
+        let placed = |word: &str| Placed {
+            word: word.into(),
+            address: [192, 0, 2, 7].into(),
+            user: "root".into(),
+            adopted: false,
+            in_reserve: false,
+        };
+        let told = |words: &[&str]| {
+            let mut all = words.iter().map(|word| placed(word)).collect();
+            reserve(&mut all);
+            all.into_iter()
+                .map(|host| (host.word, host.in_reserve))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            told(&["able", BUILDER]),
+            [("able".to_owned(), false), (BUILDER.to_owned(), true)]
+        );
+        assert_eq!(told(&[BUILDER]), []);
+    }
 }

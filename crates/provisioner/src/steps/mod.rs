@@ -61,10 +61,14 @@ pub struct HostContext {
     pub guard: Option<crate::guard::Config>,
     /// Bitcoin Core's version.
     pub core_version: String,
-    /// Where the builder's cache answers.
+    /// Where the cache answers: the one that the inventory names, or the builder's.
     pub cache_url: String,
-    /// The public half of the cache's signing key.
+    /// The keys that may sign what the host takes.
     pub cache_key: String,
+    /// The cache that the closure is fetched from, where that is not the one above: the builder's when the named one fails.
+    /// It is told to the step alone, so that a host's configuration does not hang on what failed when.
+    #[serde(skip)]
+    pub closure_from: Option<String>,
     /// What the host runs.
     #[serde(skip)]
     pub closure: Closure,
@@ -195,6 +199,7 @@ pub(crate) mod tests {
             core_version: "31.99".into(),
             cache_url: "http://10.231.7.250:8080".into(),
             cache_key: "workshop:AAAA=".into(),
+            closure_from: None,
             closure: Closure {
                 host: "/nix/store/a19bx4097rc9abiz2alxdhhaw6fgxa5d-workshop-host-0.1.0"
                     .parse()
@@ -250,6 +255,36 @@ pub(crate) mod tests {
             ..context()
         };
         insta::assert_snapshot!(files(&spare));
+    }
+
+    /// A named cache that failed once, or a builder that came and went, changes no file of a host.
+    #[test]
+    fn where_the_closure_comes_from_is_told_to_its_step_alone() {
+        let steps = |from: Option<&str>| {
+            host(&HostContext {
+                closure_from: from.map(str::to_owned),
+                ..context()
+            })
+        };
+        let (usual, other) = (steps(None), steps(Some("http://10.231.7.250:8080")));
+        for (usual, other) in usual.iter().zip(&other) {
+            assert_eq!(usual.files, other.files, "{}", usual.id);
+            assert_eq!(usual.fact, other.fact, "{}", usual.id);
+            assert_eq!(
+                usual.change == other.change,
+                usual.id != "closure",
+                "{}",
+                usual.id
+            );
+        }
+        let closure = other.iter().find(|step| step.id == "closure").unwrap();
+        insta::assert_snapshot!(closure.change.text(), @r#"
+        path='/nix/store/a19bx4097rc9abiz2alxdhhaw6fgxa5d-workshop-host-0.1.0'
+        profile='/nix/var/nix/profiles/workshop'
+        from='http://10.231.7.250:8080'
+        nix-store --quiet --realise "$path" --option substituters "$from" >/dev/null
+        nix-env --quiet --profile "$profile" --set "$path"
+        "#);
     }
 
     #[test]

@@ -40,15 +40,27 @@ pub(super) fn closure(context: &HostContext) -> Step {
         script.push(body);
         script
     };
+    let mut change = Script::default()
+        .with("path", context.closure.host.as_str())
+        .with("profile", PROFILE);
+    if let Some(from) = &context.closure_from {
+        change = change.with("from", from);
+    }
+    // Root may name another cache than nix.conf; signatures are looked at all the same.
+    change.push(match &context.closure_from {
+        Some(_) => {
+            r#"nix-store --quiet --realise "$path" --option substituters "$from" >/dev/null"#
+        }
+        None => r#"nix-store --quiet --realise "$path" >/dev/null"#,
+    });
+    change.push("nix-env --quiet --profile \"$profile\" --set \"$path\"");
     Step {
         id: "closure",
         files: vec![],
         fact: with(
             r#"now=$(readlink -f "$profile"); echo "the profile is $now"; [ "$now" = "$path" ] && [ -x "$path/bin/workshop" ]"#,
         ),
-        change: with(
-            "nix-store --quiet --realise \"$path\" >/dev/null\nnix-env --quiet --profile \"$profile\" --set \"$path\"",
-        ),
+        change,
     }
 }
 

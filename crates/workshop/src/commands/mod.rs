@@ -3,6 +3,7 @@
 pub(crate) mod add;
 pub(crate) mod answer;
 pub(crate) mod board;
+pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod collect;
 pub(crate) mod completions;

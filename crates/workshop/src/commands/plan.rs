@@ -11,6 +11,7 @@ use provisioner::inventory::{Inventory, ProviderKind};
 use provisioner::nix::release::Standing;
 use provisioner::plan::{Action, plan};
 use provisioner::state;
+use provisioner::{ClosureFrom, closure_from};
 use serde::Serialize;
 
 use super::instructor::{self, InventoryArgs, Listing};
@@ -51,6 +52,18 @@ struct Document {
     /// Machines of yours that would become hosts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     takes_over: Vec<Placed>,
+    /// Where the hosts' software will come from, if the inventory names a cache and some host needs something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closure: Option<ClosureFrom>,
+}
+
+/// What a plan is told by.
+struct Looked {
+    /// What would be made.
+    shown: Forecast,
+    /// The same, with the builder that is made if the named cache fails.
+    most: Forecast,
+    closure: Option<ClosureFrom>,
 }
 
 #[derive(Serialize)]
@@ -77,7 +90,11 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
 fn show(args: &Args, output: &Output) -> miette::Result<bool> {
     let inventory = args.inventory.load(output)?;
     let now = Timestamp::now();
-    let forecast = forecast(args, &inventory, now)?;
+    let Looked {
+        shown: forecast,
+        most,
+        closure,
+    } = look(args, &inventory, now)?;
     let machines = provisioner::takeover(&args.inventory.inventory, &inventory, &[])?;
     let source = provisioner::look_at_source(&inventory.bitcoin)?;
     let changes = forecast.changes();
@@ -85,7 +102,7 @@ fn show(args: &Args, output: &Output) -> miette::Result<bool> {
     let refused = if inventory.workshop.is_over(now) {
         Some("the deadline is over: move it, or `workshop destroy`".to_owned())
     } else {
-        let over = limit.and_then(|limit| forecast.within(limit).err());
+        let over = limit.and_then(|limit| most.within(limit).err());
         over.map(|error| error.to_string())
             .or_else(|| source.as_ref().and_then(another_file))
     };
@@ -108,11 +125,15 @@ fn show(args: &Args, output: &Output) -> miette::Result<bool> {
             refused,
             source,
             takes_over: machines,
+            closure,
         };
         output.document("plan", &document)?;
         return Ok(changes);
     }
     output.text(&text(&forecast, &totals, &inventory))?;
+    if let Some(closure) = &closure {
+        output.text(&comes_from(closure))?;
+    }
     if let Some(source) = &source {
         output.text(&source_text(source))?;
     }
@@ -125,7 +146,7 @@ fn show(args: &Args, output: &Output) -> miette::Result<bool> {
     Ok(changes)
 }
 
-fn forecast(args: &Args, inventory: &Inventory, now: Timestamp) -> miette::Result<Forecast> {
+fn look(args: &Args, inventory: &Inventory, now: Timestamp) -> miette::Result<Looked> {
     let state = state::read(&args.inventory.inventory)?.unwrap_or_default();
     let folder = state::folder_of(&args.inventory.inventory);
     // Before the first run there is no label, so nothing can carry it.
@@ -142,7 +163,50 @@ fn forecast(args: &Args, inventory: &Inventory, now: Timestamp) -> miette::Resul
     let hosts = plan(inventory, &state, &there)?;
     let deadline = inventory.workshop.deadline.as_ref();
     let deadline = deadline.map(jiff::ZonedDateTime::timestamp);
-    Ok(Forecast::new(&hosts, &there, &tariff, now, deadline))
+    let forecast = |builds| Forecast::new(&hosts, &there, &tariff, now, deadline, builds);
+    let needs = |action| !matches!(action, Action::Check | Action::Keep);
+    let closure = if hosts.iter().any(|host| needs(host.action)) {
+        instructor::block_on(closure_from(&args.inventory.inventory, inventory))?.unwrap_or_else(
+            |error| {
+                let why = error.to_string();
+                Some(ClosureFrom::Unknown { why })
+            },
+        )
+    } else {
+        None
+    };
+    let builds = match (&inventory.bitcoin.cache, &closure) {
+        (Some(_), Some(ClosureFrom::Cache { builder, .. })) => *builder,
+        // Nobody needs anything.
+        (Some(_), None) => inventory.hosts.provider == ProviderKind::Local,
+        _ => true,
+    };
+    Ok(Looked {
+        shown: forecast(builds),
+        most: forecast(true),
+        closure,
+    })
+}
+
+/// Where the hosts' software will come from.
+fn comes_from(closure: &ClosureFrom) -> String {
+    match closure {
+        ClosureFrom::Cache { url, builder: true } => format!(
+            "Bitcoin Core is built already: this machine fetches it from {url}, and the builder gives it to the hosts.\n"
+        ),
+        ClosureFrom::Cache {
+            url,
+            builder: false,
+        } => format!(
+            "Bitcoin Core is built already: the hosts fetch it from {url}, and no builder is made unless that fails (the spend limit counts one).\n"
+        ),
+        ClosureFrom::Builder { why } => {
+            format!("A builder is needed, for the named cache is of no use: {why}.\n")
+        }
+        ClosureFrom::Unknown { why } => {
+            format!("Whether the named cache has Bitcoin Core cannot be told yet: {why}.\n")
+        }
+    }
 }
 
 /// What hosts will cost, before there is a workshop to ask a provider for.

@@ -8,9 +8,14 @@ use provisioner::cloud::existing::{CHANGES, Placed, STAYS};
 pub(crate) fn text(machines: &[Placed]) -> String {
     let mut text = String::from("These machines are taken over:\n");
     for machine in machines {
+        let reserve = if machine.in_reserve {
+            ", only if the named cache fails"
+        } else {
+            ""
+        };
         let _ = writeln!(
             text,
-            "  {} as {} (by {})",
+            "  {} as {} (by {}){reserve}",
             machine.address, machine.word, machine.user
         );
     }

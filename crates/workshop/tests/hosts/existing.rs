@@ -15,21 +15,21 @@ use provisioner::nix::source;
 use super::workshop::{Inventory, Workshop};
 
 /// Machines of somebody's, who gets in by a key of their own. They are gone when the test is over.
-struct Machines {
-    runtime: tokio::runtime::Runtime,
-    local: Local,
-    image: String,
+pub(super) struct Machines {
+    pub(super) runtime: tokio::runtime::Runtime,
+    pub(super) local: Local,
+    pub(super) image: String,
     own: KeyPair,
     all: Vec<(std::net::IpAddr, KeyPair)>,
 }
 
 /// What a machine is like, as far as a workshop changes it.
-const LIKE: &str = "hostname; cat /etc/passwd /etc/group /etc/hosts /etc/motd /etc/environment /root/.ssh/authorized_keys; \
+pub(super) const LIKE: &str = "hostname; cat /etc/passwd /etc/group /etc/hosts /etc/motd /etc/environment /root/.ssh/authorized_keys; \
      find /etc/ssh /etc/sudoers.d /etc/systemd/system /usr/local/bin /home /var/lib/bitcoind /var/lib/workshop \
      /var/lib/workshop-before /etc/workshop /etc/bitcoin 2>/dev/null | sort; true";
 
 impl Machines {
-    fn start(count: u16, folder: &Path) -> Self {
+    pub(super) fn start(count: u16, folder: &Path) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let local = Local::new(WorkshopId::random().unwrap()).unwrap();
         let key = |name: &str| KeyPair::load_or_create(&folder.join(name), name).unwrap();
@@ -61,13 +61,13 @@ impl Machines {
         }
     }
 
-    fn address(&self, machine: usize) -> String {
+    pub(super) fn address(&self, machine: usize) -> String {
         self.all[machine].0.to_string()
     }
 
     /// What a script of this account prints; it must succeed.
     #[track_caller]
-    fn says(&self, machine: usize, user: &str, script: &str) -> String {
+    pub(super) fn says(&self, machine: usize, user: &str, script: &str) -> String {
         let (address, key) = &self.all[machine];
         let target = Target {
             user: user.to_owned(),

@@ -14,15 +14,15 @@ use super::grade::{checker, graded, solve_task0};
 use super::workshop::{Host, Inventory, STATE, Workshop, eventually, host_of};
 
 /// The test server, in a runtime of its own beside the program under test.
-struct Cloud {
-    runtime: tokio::runtime::Runtime,
+pub(super) struct Cloud {
+    pub(super) runtime: tokio::runtime::Runtime,
     server: Option<TestServer>,
-    hosts: Arc<LocalHosts>,
+    pub(super) hosts: Arc<LocalHosts>,
 }
 
 impl Cloud {
     /// No folder of this machine is the builder's: what it serves was sent to it, as it is for a rented one.
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let hosts = Arc::new(LocalHosts::new(None).unwrap());
         let server = runtime.block_on(async {
@@ -40,12 +40,12 @@ impl Cloud {
         }
     }
 
-    fn server(&self) -> &TestServer {
+    pub(super) fn server(&self) -> &TestServer {
         self.server.as_ref().unwrap()
     }
 
     /// The words that exist, as the API says. Each server is of this workshop and the only one of its word.
-    fn words(&self, workshop: &Workshop) -> BTreeSet<String> {
+    pub(super) fn words(&self, workshop: &Workshop) -> BTreeSet<String> {
         let servers = self.server().world.servers();
         let label = workshop.id().map(|id| format!("-{id}"));
         let words: BTreeSet<String> = servers

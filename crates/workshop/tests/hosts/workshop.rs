@@ -43,6 +43,8 @@ pub(super) struct Inventory {
     pub(super) guard: String,
     /// With its offset from UTC; empty is none.
     pub(super) deadline: String,
+    /// `bitcoin.cache` in YAML's flow style; empty is none.
+    pub(super) cache: String,
 }
 
 impl Inventory {
@@ -54,6 +56,7 @@ impl Inventory {
             chain: "regtest",
             guard: String::new(),
             deadline: String::new(),
+            cache: String::new(),
         }
     }
 }
@@ -214,12 +217,13 @@ impl Workshop {
     pub(super) fn write(&self, inventory: &Inventory) {
         let mut text = format!(
             "workshop: {{name: End to end, deadline: {}}}\n\
-             bitcoin: {{source: crate, chain: {}}}\n\
+             bitcoin: {{source: crate, chain: {}, cache: {}}}\n\
              hosts: {{provider: {}, limits: {{memory: {}MiB, cpus: 2, pids: 1000}}}}\n\
              guard: {}\n\
              participants:\n",
             inventory.deadline,
             inventory.chain,
+            inventory.cache,
             inventory.provider,
             inventory.memory_mib,
             inventory.guard

@@ -21,6 +21,9 @@ pub struct Placed {
     /// Whether it is ours already.
     #[serde(skip)]
     pub adopted: bool,
+    /// Whether it is taken over only if the named cache fails: the machine that builds.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub in_reserve: bool,
 }
 
 impl Existing {
@@ -49,6 +52,7 @@ impl Existing {
                     address: machine.0,
                     user: machine.1,
                     adopted,
+                    in_reserve: false,
                 })
             })
             .collect()

@@ -60,6 +60,15 @@ impl Existing {
         }
     }
 
+    /// The system of the machines that are hosts, which all have the same; none before the first is one.
+    ///
+    /// # Errors
+    /// A record that cannot be read.
+    pub(crate) fn system(workplace: &Path) -> Result<Option<String>, ExistingError> {
+        let all = Record::all(workplace)?;
+        Ok(all.into_iter().next().map(|(_, record)| record.system))
+    }
+
     /// The hosts that are on machines, by name. Nothing is connected to: whether a machine answers, whoever connects
     /// will see.
     ///

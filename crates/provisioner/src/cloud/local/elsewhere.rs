@@ -31,6 +31,10 @@ impl Local {
         Err(LocalError::NotLinux { system: OS })
     }
 
+    pub fn image_id() -> Result<ImageId, LocalError> {
+        Err(LocalError::NotLinux { system: OS })
+    }
+
     pub async fn ensure_image(
         &self,
         _progress: &(dyn Fn(String) + Send + Sync),

@@ -102,6 +102,11 @@ pub(super) fn rootfs(cache: &Path, image: &ImageId) -> PathBuf {
     cache.join(image.to_string()).join("rootfs")
 }
 
+/// What the image is called.
+pub(super) fn id() -> Result<ImageId, LocalError> {
+    Ok(Recipe::new()?.id())
+}
+
 /// Builds the image unless it is there, telling `progress` what it does.
 ///
 /// `progress` answers whether to go on.

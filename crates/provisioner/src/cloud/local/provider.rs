@@ -76,6 +76,14 @@ impl Local {
         })
     }
 
+    /// What the base image is called, whether or not this machine has it.
+    ///
+    /// # Errors
+    /// There is none for this machine's processor.
+    pub fn image_id() -> Result<ImageId, LocalError> {
+        image::id()
+    }
+
     /// Builds the base image unless this machine has it: about a minute and a half, once.
     /// `progress` gets a line now and then.
     ///

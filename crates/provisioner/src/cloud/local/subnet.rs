@@ -8,8 +8,8 @@ use std::net::Ipv4Addr;
 pub struct Subnet(pub(super) u8);
 
 impl Subnet {
-    /// The machine's own address on the bridge.
-    pub(super) fn bridge(self) -> Ipv4Addr {
+    /// The machine's own address on the bridge, where its hosts reach it.
+    pub fn bridge(self) -> Ipv4Addr {
         Ipv4Addr::new(10, 231, self.0, 1)
     }
 

@@ -16,7 +16,7 @@ fn whatever_steps_write_is_undone() {
     let context = crate::steps::tests::context();
     let folder = tempfile::tempdir().unwrap();
     let cache = crate::nix::cache::Cache::open(folder.path()).unwrap();
-    let builder = crate::nix::builder::steps(&cache);
+    let builder = crate::nix::builder::steps(&cache, None);
     let steps = [crate::steps::host(&context), builder].concat();
     for file in steps.iter().flat_map(|step| &step.files) {
         assert!(

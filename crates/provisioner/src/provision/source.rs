@@ -11,8 +11,8 @@ use crate::nix::cache::user_cache;
 use crate::nix::release::{At, Release, ReleaseError, Standing};
 use crate::nix::source::{self, Source, SourceError};
 
-/// Who fetches, in events.
-const REPORTER: &str = "source";
+/// What its lines of progress are called. `source` alone is a word of BIP39, and may be a host.
+const REPORTER: &str = "Core source";
 
 /// Has the source as an archive of this machine; `work` is for one that is packed from a folder.
 pub(super) async fn source(

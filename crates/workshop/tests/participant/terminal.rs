@@ -26,8 +26,9 @@ impl Terminal {
     /// Runs `workshop` with words that need no quotes.
     pub(crate) fn run(home: &Home, args: &[&str]) -> Self {
         let ours = home.command();
+        // Tests that a script started in its background begin with Ctrl-C ignored, which is inherited.
         let command = format!(
-            "stty cols 80 rows 24; exec {} {}",
+            "stty cols 80 rows 24; exec env --default-signal=INT {} {}",
             ours.get_program().to_str().unwrap(),
             args.join(" ")
         );

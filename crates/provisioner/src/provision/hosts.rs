@@ -61,14 +61,20 @@ impl Run {
         let changes = matches!(action, Action::Create | Action::Start);
         let spec = {
             let place = self.place();
-            // A provider that keeps the key gets one that is good for nothing but our first visit.
-            let host_key = if !self.provider.gives_host_keys() {
-                None
-            } else if self.provider.keeps_host_keys() && action == Action::Create {
-                let key = FirstKey::of(place.folder(), name).for_new_server();
-                Some(key.map_err(|error| Failure::new(&error))?)
+            let host_key = if self.provider.gives_host_keys() {
+                // Its own is made before the host, also where the host gets it later.
+                let own = place.host_key(name).map_err(|error| Failure::new(&error))?;
+                // A provider that keeps the key gets one that is good for nothing but our first visit.
+                Some(
+                    if self.provider.keeps_host_keys() && action == Action::Create {
+                        let key = FirstKey::of(place.folder(), name).for_new_server();
+                        key.map_err(|error| Failure::new(&error))?
+                    } else {
+                        own
+                    },
+                )
             } else {
-                Some(place.host_key(name).map_err(|error| Failure::new(&error))?)
+                None
             };
             let host_key = host_key.map(|key| key.private_text()).transpose();
             HostSpec {

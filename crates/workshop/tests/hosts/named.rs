@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::existing::{LIKE, Machines};
 use super::hetzner::Cloud;
 use super::web::WebServer;
-use super::workshop::{Host, Inventory, Workshop, program};
+use super::workshop::{Host, Inventory, STATE, Workshop, program};
 
 /// Another instructor's machine: it has the image and the source, and built nothing.
 fn another_machine(workshop: &mut Workshop) -> PathBuf {
@@ -47,6 +47,8 @@ fn exported(workshop: &Workshop) -> (PathBuf, String) {
         .arg(&folder)
         .status();
     assert_eq!(found.unwrap().code(), Some(1), "the secret key is in it");
+    // Others begin without it: no key of a host is there before its host.
+    std::fs::remove_dir_all(workshop.path().join(STATE)).unwrap();
     (folder, first["key"].as_str().unwrap().to_owned())
 }
 

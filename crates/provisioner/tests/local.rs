@@ -118,6 +118,17 @@ mod linux {
             self.says(name, address, "cat /proc/sys/kernel/random/boot_id")
         }
 
+        /// Waits until nothing of the first host runs: nspawn goes first, what it leaves of the guest a moment later.
+        /// Whoever creates it before that finds it running.
+        async fn is_off(&self, name: &str) {
+            goes_off(&self.id);
+            let start = Instant::now();
+            while self.runs(name).await {
+                assert!(start.elapsed() < PATIENCE, "it still runs");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+
         async fn runs(&self, name: &str) -> bool {
             let hosts = self.local.list().await.unwrap();
             hosts.iter().any(|host| host.name == name && host.running)
@@ -508,13 +519,7 @@ for child in children:
 
         // A participant turns it off.
         room.ssh("able", address, "systemctl poweroff");
-        goes_off(&room.id);
-        // nspawn is gone; what it leaves of the guest dies a moment later.
-        let start = Instant::now();
-        while room.runs("able").await {
-            assert!(start.elapsed() < PATIENCE, "it still runs");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        room.is_off("able").await;
         assert_eq!(room.local.create(&able).await.unwrap(), address);
         let third = room.boot_id("able", address);
         assert_ne!(third, second);
@@ -524,6 +529,7 @@ for child in children:
         let nspawn = nspawns(&room.id, 0);
         assert_eq!(nspawn.len(), 1);
         succeed(&mut shell(&format!("kill -9 {}", nspawn[0])));
+        room.is_off("able").await;
         assert_eq!(room.local.create(&able).await.unwrap(), address);
         assert_ne!(room.boot_id("able", address), third);
         assert_eq!(room.says("able", address, note), "mine\nprecious");
@@ -820,12 +826,7 @@ for child in children:
         let image = room.folder("able").join("disk.img");
         let image = std::fs::OpenOptions::new().write(true).open(image).unwrap();
         image.set_len(256 << 20).unwrap();
-        goes_off(&room.id);
-        let start = Instant::now();
-        while room.runs("able").await {
-            assert!(start.elapsed() < PATIENCE, "it still runs");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        room.is_off("able").await;
         able.limits.disk_bytes = Some(256 << 20);
         let address = room.local.create(&able).await.unwrap();
         answers(address);

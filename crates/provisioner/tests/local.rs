@@ -717,7 +717,7 @@ for child in children:
                 .ok_or(said)
         });
         room.ssh("able", address, "systemctl poweroff");
-        goes_off(&room.id);
+        room.is_off("able").await;
         eventually("its disk is free", || {
             let found = room.local.leftovers().unwrap();
             let held = found.iter().any(|one| one.kind == LeftoverKind::Device);
@@ -757,7 +757,7 @@ for child in children:
             assert!(matches!(busy, Err(LocalError::DiskBusy { .. })), "{busy:?}");
             assert_eq!(room.says("able", address, "cat /root/note"), "mine");
             room.ssh("able", address, "systemctl poweroff");
-            goes_off(&room.id);
+            room.is_off("able").await;
         }
         room.local.create(&able).await.unwrap();
         answers(address);
@@ -866,7 +866,7 @@ for child in children:
 
         // It starts again, with whatever its owner made of it: no address, for one thing.
         room.ssh("able", address, "systemctl poweroff");
-        goes_off(&room.id);
+        room.is_off("able").await;
         room.local.create(&able).await.unwrap();
         let kept = eventually("its console has said much", || {
             let size = |log| {
